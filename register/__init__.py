@@ -1,0 +1,1 @@
+"""The Central Voters Register of Bosnia and Herzegovina."""
