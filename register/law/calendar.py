@@ -1,0 +1,135 @@
+"""The calendar of an election, counted back from election day E (Art. 1.14, 3.6 e).
+
+Every day here is a whole civil day of Europe/Sarajevo, and both ends of a span of the calendar are days of it
+("E-120 .. E-90" includes both), as a decision in the Official Gazette would print them.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from register.law.events import ElectionCalled
+from register.law.provisions import Fault, Refusal
+
+SARAJEVO: Final = ZoneInfo("Europe/Sarajevo")
+
+#: Days before election day. All but the call's are practice (Art. 3.6 leaves them to the CEC's regulations).
+CALL: Final = 150
+DISPLAY_FROM: Final = 120
+DISPLAY_TO: Final = 90
+OPTIONS: Final = 75
+CONCLUSION: Final = 45
+CONCLUSION_EARLY: Final = 20
+
+
+class Calendar(msgspec.Struct, frozen=True):
+    """The days of one election; every ``…_to``, ``…_until`` and ``…_by`` is the last day on which it is still allowed.
+
+    ``conclusion_day`` is E-45 (early: E-20): the roll is the one of its end, 24:00. The act itself is done between
+    ``conclusion_from`` and ``conclusion_to``. ``provisional_as_of`` is the day before the call, whose register the
+    displayed excerpts show. ``None`` where an early election has no such day.
+    """
+
+    election: str
+    day: date
+    call_by: date | None
+    provisional_as_of: date | None
+    display_from: date | None
+    display_to: date | None
+    options_until: date
+    conclusion_day: date
+    conclusion_from: date
+    conclusion_to: date
+
+
+def civil_day(instant: datetime) -> date:
+    """Return the day of Europe/Sarajevo an instant falls on. Raises ``ValueError`` for one without a time zone."""
+    if instant.tzinfo is None:
+        raise ValueError("an instant without a time zone falls on no day")
+    return instant.astimezone(SARAJEVO).date()
+
+
+def conclusion_day_of(called: ElectionCalled) -> date:
+    """Return the day at whose end the roll is concluded: E-45, early E-20 (Art. 3.6 e, practice)."""
+    return _before(called.day, CONCLUSION_EARLY if called.early else CONCLUSION)
+
+
+def calendar_of(called: ElectionCalled) -> Calendar:
+    """Return the calendar of a called election (Art. 1.14, 3.6 e).
+
+    Raises ``ValueError`` for an early election without ``options_until``, which :func:`check_call` refuses.
+    """
+    day = called.day
+    options_until = called.options_until if called.early else _before(day, OPTIONS)
+    if options_until is None:
+        raise ValueError("the call of an early election sets the last day for options")
+    conclusion_day = conclusion_day_of(called)
+    return Calendar(
+        election=called.election,
+        day=day,
+        call_by=None if called.early else _before(day, CALL),
+        provisional_as_of=None if called.early else _before(called.called_on, 1),
+        display_from=None if called.early else _before(day, DISPLAY_FROM),
+        display_to=None if called.early else _before(day, DISPLAY_TO),
+        options_until=options_until,
+        conclusion_day=conclusion_day,
+        conclusion_from=conclusion_day + timedelta(days=1),
+        conclusion_to=_before(day, 1),
+    )
+
+
+def check_call(called: ElectionCalled, today: date) -> None:
+    """Accept the call of an election (Art. 1.14); ``today`` is the day on which it is recorded.
+
+    The days are judged against ``called_on``, which may lie in the past. Raises ``Refusal("calendar")`` for a call of
+    tomorrow, a call less than 150 days before an election that is not early, a call on or after election day, and a
+    last day for options that an early election lacks, another election has, or that lies outside call .. conclusion.
+    """
+    if called.called_on > today:
+        raise _refusal("An election cannot be recorded as called on a day that has not come yet", "/called_on")
+    if called.called_on >= called.day:
+        raise _refusal("An election is called before the day of the vote", "/called_on")
+    if not called.early:
+        if called.called_on > _before(called.day, CALL):
+            raise _refusal(f"An election is called at least {CALL} days before it is held", "/called_on")
+        if called.options_until is not None:
+            raise _refusal("Only the call of an early election sets the last day for options", "/options_until")
+        return
+    if called.options_until is None:
+        raise _refusal("The call of an early election sets the last day for options", "/options_until")
+    if called.options_until < called.called_on:
+        raise _refusal("The last day for options cannot lie before the call", "/options_until")
+    if called.options_until > conclusion_day_of(called):
+        raise _refusal("The last day for options cannot lie after the day of the conclusion", "/options_until")
+
+
+def check_conclusion(called: ElectionCalled, today: date) -> None:
+    """Accept that the roll is concluded ``today`` (Art. 3.6 e).
+
+    Raises ``Refusal("calendar")`` before the end of E-45 (early E-20) and from election day on.
+    """
+    calendar = calendar_of(called)
+    if today < calendar.conclusion_from:
+        raise Refusal(
+            "calendar",
+            f"The roll of this election is concluded at the end of {calendar.conclusion_day}, not before",
+            provision="Art. 3.6 e",
+        )
+    if today > calendar.conclusion_to:
+        raise Refusal(
+            "calendar",
+            f"The roll of this election had to be concluded by the end of {calendar.conclusion_to}",
+            provision="Art. 3.6 e",
+        )
+
+
+def _before(day: date, days: int) -> date:
+    return day - timedelta(days=days)
+
+
+def _refusal(sentence: str, pointer: str) -> Refusal:
+    return Refusal("calendar", sentence, provision="Art. 1.14", faults=(Fault(pointer, sentence),))
