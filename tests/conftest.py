@@ -1,0 +1,85 @@
+"""A database of its own for every test, on one real server for the whole run."""
+
+from __future__ import annotations
+
+import fcntl
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from register.database import Database, migrate, open_database
+from register.database.server import OWNER, SUPERUSER, EmbeddedServer
+from register.settings import Settings
+
+TEMPLATE = "cvr_template"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[EmbeddedServer]:
+    """The server of this run; processes of one run share it as any users do, and the last one stops it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "server"
+    with EmbeddedServer(folder) as server:
+        with open(folder / "template.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _make_template(server)
+        yield server
+
+
+@pytest.fixture
+def settings(server: EmbeddedServer, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a run of its own: an empty data folder, and a fresh database with today's schema."""
+    name = f"test_{uuid.uuid4().hex}"
+    with _superuser(server) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(*map(sql.Identifier, (name, OWNER, TEMPLATE)))
+        )
+        # Rights on the database itself are the one thing a template does not hand on.
+        connection.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO cvr_app").format(sql.Identifier(name)))
+    yield Settings(data=tmp_path / "data", database_url=url(server, name))
+    with _superuser(server) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """A fresh database with today's schema, as the program opens it."""
+    with open_database(settings) as database:
+        yield database
+
+
+@pytest.fixture
+def empty_database_url(server: EmbeddedServer) -> Iterator[str]:
+    """The address of a database nothing has been done to."""
+    name = f"empty_{uuid.uuid4().hex}"
+    with _superuser(server) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*map(sql.Identifier, (name, OWNER))))
+    yield url(server, name)
+    with _superuser(server) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def url(server: EmbeddedServer, name: str) -> str:
+    """A database of the embedded server as an operator would name one of his own."""
+    host = psycopg.conninfo.conninfo_to_dict(server.conninfo())["host"]
+    return f"postgresql://{OWNER}@/{name}?host={quote(str(host), safe='')}&port=5432"
+
+
+def _make_template(server: EmbeddedServer) -> None:
+    with _superuser(server) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
+            return
+        connection.execute(f"CREATE DATABASE {TEMPLATE}_new OWNER {OWNER}")
+        settings = Settings(data=server.data, database_url=url(server, f"{TEMPLATE}_new"))
+        with open_database(settings, migrating=True) as database:
+            migrate(database)
+        connection.execute(f"ALTER DATABASE {TEMPLATE}_new RENAME TO {TEMPLATE}")
+
+
+def _superuser(server: EmbeddedServer) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(server.conninfo(SUPERUSER, "postgres"), autocommit=True)
