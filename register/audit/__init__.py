@@ -1,0 +1,1 @@
+"""What lets others check the register: export, offline verification, replay, witness."""

@@ -1,0 +1,102 @@
+"""From a stored event to the line the log vouches for, and to its entry.
+
+The record is one line of canonical JSON (RFC 8785) in which the personal part stands as a salted digest, so the whole
+history can be handed to an auditor without a name in it. It is cut from the stored bytes and nothing is serialised a
+second time: what is hashed is what is kept.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+
+class StoredRecord(Protocol):
+    """One row of the event store, as the log reads it. ``state`` is canonical JSON."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def stream(self) -> UUID: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def recorded_at(self) -> datetime: ...
+    @property
+    def state(self) -> bytes: ...
+
+
+class _State(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The members of a stored state, in canonical order, each as the bytes that stand there."""
+
+    data: msgspec.Raw
+    id: msgspec.Raw
+    source: msgspec.Raw
+    time: msgspec.Raw
+    personal: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_decode = msgspec.json.Decoder(_State).decode
+_quote = msgspec.json.Encoder().encode
+
+
+class RecordError(Exception):
+    """A stored state is not the canonical JSON the event store promises. Carries the position only."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the state stored at position {position} is not canonical")
+        self.position = position
+
+
+def record_of(stored: StoredRecord) -> bytes:
+    """The record of a stored event: one line of canonical JSON, without the newline.
+
+    ``{"at":"…Z","id":"<stream>","state":{…},"topic":"…","v":<version>}``, with ``state.personal`` replaced by
+    ``"sha256:<hex>"`` of the personal object's bytes, salt included. Raises RecordError when the stored state is not
+    canonical, ValueError when its time has no zone.
+    """
+    state = stored.state
+    try:
+        parts = _decode(state)
+    except (msgspec.ValidationError, msgspec.DecodeError):
+        raise RecordError(stored.position) from None
+    before = b'{"data":%b,"id":%b,' % (parts.data, parts.id)
+    after = b'"source":%b,"time":%b}' % (parts.source, parts.time)
+    if parts.personal is msgspec.UNSET:
+        kept = public = before + after
+    else:
+        personal = bytes(parts.personal)
+        kept = b'%b"personal":%b,%b' % (before, personal, after)
+        public = b'%b"personal":"%b",%b' % (before, personal_digest(personal).encode(), after)
+    if kept != state:
+        raise RecordError(stored.position)
+    return b'{"at":"%b","id":"%b","state":%b,"topic":%b,"v":%d}' % (
+        time_text(stored.recorded_at).encode(),
+        str(stored.stream).encode(),
+        public,
+        _quote(stored.topic),
+        stored.version,
+    )
+
+
+def personal_digest(personal: bytes) -> str:
+    """``sha256:<hex>`` of the canonical bytes of a personal object; its salt makes it impossible to guess."""
+    return f"sha256:{sha256(personal).hexdigest()}"
+
+
+def entry_of(record: bytes) -> bytes:
+    """The entry of a record: its SHA-256, 32 bytes, all that the public sees of it."""
+    return sha256(record).digest()
+
+
+def time_text(instant: datetime) -> str:
+    """RFC 3339 in UTC with six digits of a second and ``Z``. Raises ValueError for a time without a zone."""
+    if instant.tzinfo is None:
+        raise ValueError("a time needs a zone")
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
