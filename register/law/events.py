@@ -39,6 +39,7 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 HouseNumber = Annotated[int, Meta(ge=0, le=99999)]
 Sex = Literal["F", "M"]
 Entity = Literal["FBiH", "RS"]
+BarGround = Literal["1.6", "1.7", "1.7a"]
 VotingOptionName = Literal[
     "regular", "in-person-1991", "absentee-1991", "mail", "diplomatic-mission", "mobile-team"
 ]
@@ -50,7 +51,7 @@ class Data(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     TOPIC: ClassVar[str]
 
 
-class Document(Data, kw_only=True):
+class Document(Data, frozen=True, kw_only=True):
     """The paper a notice rests on (Art. 3.5(7)); the file itself is kept by its digest."""
 
     kind: Name
@@ -60,7 +61,7 @@ class Document(Data, kw_only=True):
     sha256: Sha256 | None = None
 
 
-class AboutPerson(Data, kw_only=True):
+class AboutPerson(Data, frozen=True, kw_only=True):
     """A notice about the bearer of a personal number, with the day on which the change occurred."""
 
     jmb: Annotated[Jmb, PERSONAL]
@@ -71,7 +72,7 @@ class AboutPerson(Data, kw_only=True):
 # --- registry offices: Art. 3.5(3)1 ---------------------------------------------------------------------------------
 
 
-class Citizen(AboutPerson, kw_only=True):
+class Citizen(AboutPerson, frozen=True, kw_only=True):
     """A registry office records a citizen, Art. 3.5(3)1 a and b. Opens R1 and R2."""
 
     TOPIC = "ba.cvr.citizen.v1"
@@ -84,7 +85,7 @@ class Citizen(AboutPerson, kw_only=True):
     script: Annotated[Literal["Latn", "Cyrl"] | None, PERSONAL] = None
 
 
-class PersonalData(AboutPerson, kw_only=True):
+class PersonalData(AboutPerson, frozen=True, kw_only=True):
     """A registry office changes or corrects names, sex or date of birth, Art. 3.5(3)1."""
 
     TOPIC = "ba.cvr.personal-data.v1"
@@ -95,7 +96,7 @@ class PersonalData(AboutPerson, kw_only=True):
     born_on: Annotated[date | None, PERSONAL] = None
 
 
-class Death(AboutPerson, kw_only=True):
+class Death(AboutPerson, frozen=True, kw_only=True):
     """A registry office reports a death, Art. 3.5(3)1 c. R3."""
 
     TOPIC = "ba.cvr.death.v1"
@@ -104,7 +105,7 @@ class Death(AboutPerson, kw_only=True):
 # --- residence authorities: Art. 3.5(3)2 ----------------------------------------------------------------------------
 
 
-class Residence(AboutPerson, kw_only=True):
+class Residence(AboutPerson, frozen=True, kw_only=True):
     """Permanent or temporary residence in a municipality, or a temporary one abroad, Art. 3.5(3)2. R7, U1."""
 
     TOPIC = "ba.cvr.residence.v1"
@@ -117,7 +118,7 @@ class Residence(AboutPerson, kw_only=True):
     foreign_address: Annotated[Text | None, PERSONAL] = None
 
 
-class ResidenceEnded(AboutPerson, kw_only=True):
+class ResidenceEnded(AboutPerson, frozen=True, kw_only=True):
     """The end of a residence, Art. 3.5(3)2. R7."""
 
     TOPIC = "ba.cvr.residence-ended.v1"
@@ -125,14 +126,14 @@ class ResidenceEnded(AboutPerson, kw_only=True):
     municipality: MunicipalityCode | None = None
 
 
-class JmbReplaced(AboutPerson, kw_only=True):
+class JmbReplaced(AboutPerson, frozen=True, kw_only=True):
     """A personal number is annulled and replaced: the two numbers are one person. Must name its document."""
 
     TOPIC = "ba.cvr.jmb-replaced.v1"
     new_jmb: Annotated[Jmb, PERSONAL]
 
 
-class EntityOption(AboutPerson, kw_only=True):
+class EntityOption(AboutPerson, frozen=True, kw_only=True):
     """A Brčko voter's entity, U4 (practice)."""
 
     TOPIC = "ba.cvr.entity-option.v1"
@@ -142,27 +143,27 @@ class EntityOption(AboutPerson, kw_only=True):
 # --- ministry: Art. 3.5(3)3, 20.8(6) --------------------------------------------------------------------------------
 
 
-class Citizenship(AboutPerson, kw_only=True):
+class Citizenship(AboutPerson, frozen=True, kw_only=True):
     """The person is a citizen of BiH and also holds these citizenships, Art. 1.5(3). R4, R8."""
 
     TOPIC = "ba.cvr.citizenship.v1"
     other_citizenships: Annotated[tuple[CountryCode, ...], PERSONAL]
 
 
-class CitizenshipEnded(AboutPerson, kw_only=True):
+class CitizenshipEnded(AboutPerson, frozen=True, kw_only=True):
     """Deregistration of the citizenship of BiH, Art. 3.5(3)3. R4. Must name its document."""
 
     TOPIC = "ba.cvr.citizenship-ended.v1"
 
 
-class RefugeeStatus(AboutPerson, kw_only=True):
+class RefugeeStatus(AboutPerson, frozen=True, kw_only=True):
     """Refugee status under Art. 20.8(6): counts in a municipality of 1991. R7, U3. Must name its document."""
 
     TOPIC = "ba.cvr.refugee-status.v1"
     municipality_1991: Annotated[MunicipalityCode, PERSONAL]
 
 
-class RefugeeStatusEnded(AboutPerson, kw_only=True):
+class RefugeeStatusEnded(AboutPerson, frozen=True, kw_only=True):
     """The end of refugee status."""
 
     TOPIC = "ba.cvr.refugee-status-ended.v1"
@@ -171,28 +172,28 @@ class RefugeeStatusEnded(AboutPerson, kw_only=True):
 # --- courts: Art. 3.2, 1.6, 1.7, 1.7a -------------------------------------------------------------------------------
 
 
-class CapacityWithdrawn(AboutPerson, kw_only=True):
+class CapacityWithdrawn(AboutPerson, frozen=True, kw_only=True):
     """Legal capacity withdrawn by a final and binding decision, Art. 3.2. R5. Must name its document."""
 
     TOPIC = "ba.cvr.capacity-withdrawn.v1"
     extent: Annotated[Literal["full", "partial"], PERSONAL]
 
 
-class CapacityRestored(AboutPerson, kw_only=True):
+class CapacityRestored(AboutPerson, frozen=True, kw_only=True):
     """Legal capacity restored by a final and binding decision, Art. 3.2. R5. Must name its document."""
 
     TOPIC = "ba.cvr.capacity-restored.v1"
 
 
-class VotingBarred(AboutPerson, kw_only=True):
+class VotingBarred(AboutPerson, frozen=True, kw_only=True):
     """A bar under Art. 1.6, 1.7 or 1.7a. R6. Must name its document."""
 
     TOPIC = "ba.cvr.voting-barred.v1"
-    ground: Annotated[Literal["1.6", "1.7", "1.7a"], PERSONAL]
+    ground: Annotated[BarGround, PERSONAL]
     cause: Annotated[Literal["sentence", "failure-to-appear"], PERSONAL]
 
 
-class VotingBarEnded(AboutPerson, kw_only=True):
+class VotingBarEnded(AboutPerson, frozen=True, kw_only=True):
     """The end of the bar named by ``ends`` (and ``ends_source``, if another court sent it). R6. Must name its document."""
 
     TOPIC = "ba.cvr.voting-bar-ended.v1"
@@ -203,7 +204,7 @@ class VotingBarEnded(AboutPerson, kw_only=True):
 # --- election commissions: Art. 3.5(3)4 and 5 -----------------------------------------------------------------------
 
 
-class VotingOption(AboutPerson, kw_only=True):
+class VotingOption(AboutPerson, frozen=True, kw_only=True):
     """A voter's voting option, standing or for one election, Art. 3.5(3)5, 1.5(2), 20.8. U2."""
 
     TOPIC = "ba.cvr.voting-option.v1"
@@ -215,14 +216,14 @@ class VotingOption(AboutPerson, kw_only=True):
     election: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
 
 
-class ReportedDeceased(AboutPerson, kw_only=True):
+class ReportedDeceased(AboutPerson, frozen=True, kw_only=True):
     """A commission marks a voter as reported deceased; nobody is deleted by it (practice)."""
 
     TOPIC = "ba.cvr.reported-deceased.v1"
     remark: Annotated[Text | None, PERSONAL] = None
 
 
-class CatchmentEntry(Data, kw_only=True):
+class CatchmentEntry(Data, frozen=True, kw_only=True):
     """What a polling station covers: all of its municipality, a settlement, a street, or numbers of a street."""
 
     settlement: Name | None = None
@@ -232,7 +233,7 @@ class CatchmentEntry(Data, kw_only=True):
     parity: Literal["odd", "even"] | None = None
 
 
-class PollingStation(Data, kw_only=True):
+class PollingStation(Data, frozen=True, kw_only=True):
     """A polling station as it is from a day on; replaces the station of that code, Art. 3.5(3)4, 2.13(3)."""
 
     TOPIC = "ba.cvr.polling-station.v1"
@@ -246,7 +247,7 @@ class PollingStation(Data, kw_only=True):
     document: Annotated[Document | None, PERSONAL] = None
 
 
-class PollingStationAbolished(Data, kw_only=True):
+class PollingStationAbolished(Data, frozen=True, kw_only=True):
     """A polling station is no more, from a day on."""
 
     TOPIC = "ba.cvr.polling-station-abolished.v1"
@@ -259,7 +260,7 @@ class PollingStationAbolished(Data, kw_only=True):
 # --- any sender -----------------------------------------------------------------------------------------------------
 
 
-class Annulment(Data, kw_only=True):
+class Annulment(Data, frozen=True, kw_only=True):
     """The sender takes back an earlier notice of its own, for every day (later law 3.13)."""
 
     TOPIC = "ba.cvr.annulment.v1"
@@ -267,7 +268,7 @@ class Annulment(Data, kw_only=True):
     reason: Annotated[Text, PERSONAL]
 
 
-class ControlTotal(Data, kw_only=True):
+class ControlTotal(Data, frozen=True, kw_only=True):
     """How many notices of each type the sender sent on a day, so that silence can be told from loss."""
 
     TOPIC = "ba.cvr.control-total.v1"
@@ -278,7 +279,7 @@ class ControlTotal(Data, kw_only=True):
 # --- acts of the register itself ------------------------------------------------------------------------------------
 
 
-class ElectionCalled(Data, kw_only=True):
+class ElectionCalled(Data, frozen=True, kw_only=True):
     """The CEC calls an election, Art. 1.14; ``municipalities`` empty means all."""
 
     TOPIC = "ba.cvr.election-called.v1"
@@ -291,7 +292,7 @@ class ElectionCalled(Data, kw_only=True):
     municipalities: tuple[MunicipalityCode, ...] = ()
 
 
-class ElectionConcluded(Data, kw_only=True):
+class ElectionConcluded(Data, frozen=True, kw_only=True):
     """The CEC completes and verifies the roll, Art. 3.6 e. It rests on the events before its own position.
 
     ``rules`` and ``reference`` are the versions of the law's functions and of the reference data it rests on.
@@ -304,7 +305,7 @@ class ElectionConcluded(Data, kw_only=True):
     reference: str
 
 
-class RollFrozen(Data, kw_only=True):
+class RollFrozen(Data, frozen=True, kw_only=True):
     """The roll of a concluded election was written down: how many rows, and the SHA-256 over them."""
 
     TOPIC = "ba.cvr.roll-frozen.v1"
@@ -314,7 +315,7 @@ class RollFrozen(Data, kw_only=True):
     sha256: Sha256
 
 
-class DrawnList(Data, kw_only=True):
+class DrawnList(Data, frozen=True, kw_only=True):
     """One list of a drawn excerpt: what it covers, its rows and the digest of its rows."""
 
     name: str
@@ -322,7 +323,7 @@ class DrawnList(Data, kw_only=True):
     sha256: Sha256
 
 
-class ExcerptDrawn(Data, kw_only=True):
+class ExcerptDrawn(Data, frozen=True, kw_only=True):
     """An excerpt was drawn up from the concluded roll, Art. 3.6 b, c, e; its lists with their digests."""
 
     TOPIC = "ba.cvr.excerpt-drawn.v1"

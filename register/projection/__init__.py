@@ -1,0 +1,1 @@
+"""The register in tables, made from the event store: projector, queries, frozen rolls."""
