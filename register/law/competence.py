@@ -246,7 +246,9 @@ _REPORTERS: Final[frozenset[Role]] = SENDERS - _CEC
 MANDATES: Final[dict[Purpose, Mandate]] = {
     "notices": Mandate("Art. 3.5(3)", "Notices are sent by authorities that report to the register", own=SENDERS),
     "refused-notices": Mandate("Art. 3.5(4)", "A notice is shown to its sender and to the CEC", _CEC, own=_REPORTERS),
-    "events": Mandate("Art. 3.5(6)", "The event store is read by auditors, the CEC and technical maintenance", _READERS),
+    "events": Mandate(
+        "Art. 3.5(6)", "The event store is read by auditors, the CEC and technical maintenance", _READERS
+    ),
     "voters": Mandate(
         "Art. 3.1", "A voter's entry is shown to those who keep the register, each in its area", _READERS, _COMMISSION
     ),

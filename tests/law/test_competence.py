@@ -39,7 +39,12 @@ ALL = [REGISTRY, RESIDENCE, BRCKO, MINISTRY, COURT, COMMISSION, "cec"]
 
 def station(municipality: str) -> e.PollingStation:
     return e.PollingStation(
-        code="001", municipality=municipality, name="Škola", address="Bihać", kind="regular", catchment=(),
+        code="001",
+        municipality=municipality,
+        name="Škola",
+        address="Bihać",
+        kind="regular",
+        catchment=(),
         effective_on=DAY,
     )
 
