@@ -1,0 +1,66 @@
+"""CSV of a list: UTF-8, comma, one header line, ``\\n``, NFC, quotes only where a field needs them (RFC 4180 §2.6-7).
+
+The quoting is written out here and not left to a library, because these bytes are what the digest on the paper is
+taken over, and must be the same under any version of Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
+
+from register.excerpts.rows import Kind, ListRow, Script, columns_of, numbered
+
+_NAMES = ("surname", "given_name", "parent_name")
+
+
+def render_csv(kind: Kind, script: Script, rows: Iterable[ListRow], *, internal: bool = False) -> Iterator[bytes]:
+    """The file piece by piece: its header line, then one line a row. Memory does not grow with the rows."""
+    columns = columns_of(kind, internal=internal)
+    yield header(columns)
+    line = line_maker(columns, script)
+    for row in numbered(rows):
+        yield line(row)
+
+
+def rows_sha256(kind: Kind, script: Script, rows: Iterable[ListRow]) -> str:
+    """The digest of a list's rows, in lower-case hex: SHA-256 of its (not internal) CSV file, header line included.
+
+    It is the one digest that all formats of the list share; it stands in the footer, in the QR code and in the
+    ``excerpt-drawn`` event, and anybody who holds the CSV can recompute it with ``sha256sum``.
+    """
+    digest = hashlib.sha256()
+    for piece in render_csv(kind, script, rows):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def header(columns: Sequence[str]) -> bytes:
+    """The first line."""
+    return (",".join(columns) + "\n").encode()
+
+
+def line_maker(columns: Sequence[str], script: Script) -> Callable[[ListRow], bytes]:
+    """A function from a row to its line, for these columns and names in this script."""
+    others = [column for column in columns if column not in _NAMES and column != "no"]
+    if tuple(columns[1:4]) != _NAMES or not others:
+        raise ValueError("a list begins with no, surname, given_name, parent_name")
+    get = attrgetter("no", *others)
+
+    def line(row: ListRow) -> bytes:
+        values = get(row)
+        fields = [str(values[0]), *row.names(script), *map(str, values[1:])]
+        text = ",".join(fields)
+        if '"' in text or "\n" in text or "\r" in text or text.count(",") != len(fields) - 1:
+            text = ",".join(map(_quoted, fields))
+        return (unicodedata.normalize("NFC", text) + "\n").encode()
+
+    return line
+
+
+def _quoted(field: str) -> str:
+    if any(mark in field for mark in ',"\n\r'):
+        return '"' + field.replace('"', '""') + '"'
+    return field

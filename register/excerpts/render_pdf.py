@@ -1,0 +1,349 @@
+"""PDF of a list, for people who sign it: A4, one row height, the proof of its rows at the foot of every page.
+
+What stands where is decided here (columns, words, sizes that fit); ``list.typ`` only sets it. The file is PDF/A-2a and
+PDF/UA-1, its fonts are embedded, its date is the list's own: the same list gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from gettext import GNUTranslations
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, Literal
+from unicodedata import normalize
+
+import msgspec
+import segno
+import typst
+
+from register.excerpts import fonts
+from register.excerpts.fonts import LayoutError
+from register.excerpts.rows import FORMAT_VERSION, FORMS, Kind, ListHead, ListRow, Script
+from register.excerpts.words import Language, translations
+
+#: More rows than this are not one list to be printed, and would not fit a worker's memory.
+MAX_ROWS: Final = 20_000
+
+#: What format version 1 is set with.
+_PINNED: Final = {
+    "typst": "0.15.2",
+    "fonts": "5fde8cbf45eac91d46ebe9c4b9c9027bb753bd597ff0e71e66182f238c7d0b3d",
+}
+
+#: A list's language follows from its script, so that it takes no part in what a list is.
+LANGUAGE: Final[dict[Script, Language]] = {"latin": "bs", "cyrillic": "sr_Cyrl"}
+_LANG_TAG: Final[dict[Script, str]] = {"latin": "bs", "cyrillic": "sr"}
+
+_POINTS: Final = 72 / 25.4
+#: Space left and right of a text in its cell, both together, in millimetres; the same as ``inset`` in list.typ.
+_INSET: Final = 3.2
+_REMARK_SIZE: Final = 13.0
+_SIZES: Final = (10.5, 9.5, 8.5)
+_SMALL: Final = (9.0, 8.0, 7.0, 6.2)
+#: Columns whose longest possible content was seen to fit; tabular figures are wider than the font's own widths say.
+_MEASURED_BY_EYE: Final = frozenset({"no", "born_on", "signature", "remark"})
+_TEMPLATE: Final = Path(__file__).with_name("list.typ")
+#: Millimetres of the running head's lines, beside the page number.
+_RUNNING: Final = 150.0
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One printed column: what of the row, its label (English message), alignment, weight, millimetres."""
+
+    key: str
+    label: str
+    align: Literal["left", "center", "right"] = "left"
+    weight: fonts.Weight = "regular"
+    width: float = 0.0
+
+
+_LOOK: Final[dict[str, Column]] = {
+    column.key: column
+    for column in (
+        Column("no", "No.", "right"),
+        Column("surname", "Surname", weight="semibold"),
+        Column("given_name", "Given name"),
+        Column("parent_name", "Name of one parent"),
+        Column("born_on", "Date of birth", "center"),
+        Column("signature", "Signature"),
+        Column("remark", "Remark", "center", "semibold"),
+        Column("municipality", "Municipality", "center"),
+        Column("polling_station", "Polling station", "center"),
+        Column("address", "Address"),
+        Column("country", "Country", "center"),
+        Column("foreign_address", "Address abroad"),
+    )
+}
+
+
+def _columns(**widths: float) -> tuple[Column, ...]:
+    """The columns in this order, with these widths in millimetres; together the 182 mm between the margins."""
+    if abs(sum(widths.values()) - 182) > 1e-6:
+        raise ValueError("columns do not fill the page")
+    return tuple(msgspec.structs.replace(_LOOK[key], width=width) for key, width in widths.items())
+
+
+_SIGNED: Final = _columns(no=11, surname=39, given_name=29, parent_name=28, born_on=24, signature=39, remark=12)
+_PLACED: Final = _columns(
+    no=13, surname=40, given_name=31, parent_name=30, born_on=24, municipality=21, polling_station=23
+)
+LAYOUT: Final[dict[Kind, tuple[Column, ...]]] = {
+    "provisional": _PLACED,
+    "polling-station": _SIGNED,
+    "in-person-1991": _SIGNED,
+    "absentee-1991": _SIGNED,
+    "mail": _columns(
+        no=10, surname=32, given_name=23, parent_name=23, born_on=22, country=14, foreign_address=47, remark=11
+    ),
+    "diplomatic-mission": _SIGNED,
+    "mobile-team": _columns(
+        no=10, surname=31, given_name=23, parent_name=22, born_on=22, address=34, signature=30, remark=10
+    ),
+    "political-entity": _PLACED,
+    "marked-deceased": _columns(
+        no=12, surname=38, given_name=28, parent_name=27, born_on=24, municipality=20, polling_station=21, remark=12
+    ),
+}
+
+#: What the list is for, under its title (English messages).
+_PURPOSE: Final[dict[Kind, str]] = {
+    "provisional": "Provisional excerpt, on display",
+    "polling-station": "Excerpt for voting at the polling station",
+    "in-person-1991": "Excerpt for voting in person in the municipality of 1991",
+    "absentee-1991": "Excerpt for absentee voting for the municipality of 1991",
+    "mail": "Excerpt for voting by mail",
+    "diplomatic-mission": "Excerpt for voting at a diplomatic mission",
+    "mobile-team": "Excerpt for voting with a mobile team",
+    "political-entity": "Excerpt for a political entity",
+    "marked-deceased": "Voters reported deceased",
+}
+_PLACE: Final[dict[Kind, str]] = {"diplomatic-mission": "Diplomatic mission", "mobile-team": "Mobile team"}
+
+
+def proof_text(head: ListHead, rows_sha256: str) -> str:
+    """What the QR code says: the footer, one member a line.
+
+    The first three lines are the body of the tree head (C2SP tlog-checkpoint): log's name, size, root.
+    """
+    lines = [head.log_origin, str(head.log_size), head.log_root]
+    lines += [f"position {head.position}", f"rows {rows_sha256}", f"format {head.format_version}"]
+    if head.copy is not None:
+        lines.append(f"copy {head.copy}")
+    return "\n".join(lines) + "\n"
+
+
+def qr_svg(text: str) -> bytes:
+    """The QR code of ``text`` (error correction M, quiet zone of 4 modules) as SVG."""
+    out = BytesIO()
+    segno.make_qr(text, error="m", boost_error=False).save(out, kind="svg", border=4, xmldecl=False, svgns=True)
+    return out.getvalue()
+
+
+def render_pdf(head: ListHead, rows: Sequence[ListRow], rows_sha256: str) -> bytes:
+    """The list as a PDF file. ``rows_sha256`` is the digest of its rows as CSV (see ``render_csv.rows_sha256``).
+
+    Raises LayoutError when a text does not fit its cell or the typeface lacks a letter of it, naming row and column.
+    """
+    return typeset(prepare(head, rows, rows_sha256), head.concluded_on or head.day)
+
+
+def prepare(head: ListHead, rows: Sequence[ListRow], rows_sha256: str) -> str:
+    """Everything the template needs, as JSON: words, and each cell with the size at which it fits."""
+    if head.format_version != FORMAT_VERSION:
+        raise LayoutError(f"{head.name}: format version {head.format_version} is not the one drawn here")
+    if len(rows) > MAX_ROWS:
+        raise LayoutError(f"{head.name}: {len(rows)} rows are more than the {MAX_ROWS} that one PDF may have")
+    words = translations(LANGUAGE[head.script])
+    columns = LAYOUT[head.kind]
+    page = {
+        "lang": _LANG_TAG[head.script],
+        "words": {name: words.gettext(message) for name, message in _WORDS.items()},
+        "purpose": words.gettext(_PURPOSE[head.kind]),
+        "facts": _facts(head, len(rows), words),
+        "running": _running(head, words),
+        "columns": [
+            {
+                "label": words.gettext(c.label),
+                "width": c.width,
+                "align": c.align,
+                "weight": c.weight,
+                "size": _REMARK_SIZE if c.key == "remark" else _SIZES[0],
+            }
+            for c in columns
+        ],
+        "signature": next((i for i, c in enumerate(columns) if c.key == "signature"), None),
+        "rows": [_cells(head, columns, row) for row in rows],
+        "marked": [row.no for row in rows if "*" in row.remark],
+        "legend": [words.gettext(message) for message in _legend(head, rows)],
+        "committee": FORMS[head.kind].signed,
+        "proof": _proof(head, rows_sha256, words),
+        "qr": qr_svg(proof_text(head, rows_sha256)).decode(),
+    }
+    return msgspec.json.encode(page).decode()
+
+
+def typeset(prepared: str, dated: date) -> bytes:
+    """PDF bytes of what ``prepare`` gave; ``dated`` is written into the file as the day it was made."""
+    with _TYPESETTING:
+        pdf = _compiler().compile(
+            format="pdf",
+            sys_inputs={"data": prepared},
+            pdf_standards=["a-2a", "ua-1"],
+            timestamp=datetime.combine(dated, time(), tzinfo=UTC),
+        )
+    if not isinstance(pdf, bytes):
+        raise TypeError("typst gave no single PDF file")
+    return pdf
+
+
+#: A compiler must not be used by two threads at once; lists are drawn in parallel by processes.
+_TYPESETTING: Final = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _compiler() -> typst.Compiler:
+    """One compiler a process: it keeps its fonts and what it learned of the template.
+
+    Raises LayoutError when typesetter or typeface are not those of the format version: the bytes would differ.
+    """
+    found = {"typst": version("typst"), "fonts": fonts.digest()}
+    for name, pinned in _PINNED.items():
+        if found[name] != pinned:
+            raise LayoutError(f"format version {FORMAT_VERSION} is set with {name} {pinned}, not {found[name]}")
+    family = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(fonts.folder())])
+    return typst.Compiler(input=str(_TEMPLATE), root=str(_TEMPLATE.parent), font_paths=family)
+
+
+#: Words of the template, by the name it knows them by.
+_WORDS: Final = {
+    "authority": "Central Election Commission of Bosnia and Herzegovina",
+    "title": "Excerpt from the Central Voters Register",
+    "page": "Page {n} of {m}",
+    "empty": "There are no voters on this list.",
+    "committee": "To be filled in by the polling station committee",
+    "entered": "Voters on this list",
+    "marked": "of these marked with a star",
+    "counted": "Signatures counted",
+    "office": "Office",
+    "name": "Given name and surname",
+    "signature": "Signature",
+    "president": "President",
+    "member": "Member",
+    "place_date": "Place and date",
+    "stamp": "L.S.",
+}
+
+
+def _legend(head: ListHead, rows: Sequence[ListRow]) -> list[str]:
+    """What the remarks that occur mean (English messages); nothing where the list prints none."""
+    if "remark" not in FORMS[head.kind].columns:
+        return []
+    star = "* reported deceased; does not sign" if FORMS[head.kind].signed else "* reported deceased"
+    legend = [star] if any("*" in row.remark for row in rows) else []
+    if any("M" in row.remark for row in rows):
+        legend.append("M votes with the mobile team")
+    return legend
+
+
+def _cells(head: ListHead, columns: tuple[Column, ...], row: ListRow) -> list[Any]:
+    """One cell a column: a text at the usual size, or [size, line, line?] where it must be smaller."""
+    surname, given_name, parent_name = row.names(head.script)
+    texts = {
+        "no": str(row.no),
+        "surname": surname,
+        "given_name": given_name,
+        "parent_name": parent_name,
+        "born_on": _day(row.born_on),
+        "signature": "",
+        "remark": row.remark,
+        "municipality": row.municipality,
+        "polling_station": row.polling_station,
+        "address": _address(row),
+        "country": row.country,
+        "foreign_address": row.foreign_address,
+    }
+    return [_fitted(head, column, row.no, normalize("NFC", texts[column.key])) for column in columns]
+
+
+def _fitted(head: ListHead, column: Column, no: int, text: str) -> str | list[Any]:
+    if column.key in _MEASURED_BY_EYE:
+        return text
+    try:
+        fitted = fonts.fit(text, (column.width - _INSET) * _POINTS, column.weight, _SIZES, _SMALL)
+    except KeyError as missing:
+        raise LayoutError(
+            f"{head.name}: row {no}, {column.key}: {fonts.FAMILY} has no letter U+{missing.args[0]:04X}"
+        ) from None
+    if fitted is None:
+        raise LayoutError(f"{head.name}: row {no}, {column.key}: too long for its cell, also on two small lines")
+    if fitted.size == _SIZES[0] and len(fitted.lines) == 1:
+        return text
+    return [fitted.size, *fitted.lines]
+
+
+def _address(row: ListRow) -> str:
+    street = " ".join(part for part in (row.street, row.house_number) if part)
+    return ", ".join(part for part in (street, row.settlement) if part)
+
+
+def _day(day: date) -> str:
+    """01.02.1970. as dates are written in Bosnia and Herzegovina, in both scripts."""
+    return f"{day:%d.%m.%Y}."
+
+
+def _place_label(head: ListHead) -> str:
+    return _PLACE.get(head.kind, "Polling station")
+
+
+def _facts(head: ListHead, count: int, words: GNUTranslations) -> list[tuple[str, str]]:
+    """What the list is, as label and value; those it has."""
+    station = " ".join(part for part in (head.station_code, head.station_name) if part)
+    municipality = " ".join(part for part in (head.municipality, head.municipality_name) if part)
+    provisional = head.kind == "provisional"
+    facts = [
+        ("Election", head.title),
+        ("Register as of" if provisional else "Election day", _day(head.day)),
+        ("Municipality", municipality),
+        (_place_label(head), station),
+        ("Address", head.station_address),
+        ("Concluded on", _day(head.concluded_on) if head.concluded_on else None),
+        ("Issued to", head.recipient),
+        ("Copy number", str(head.copy) if head.copy is not None else None),
+        ("Number of voters", str(count)),
+    ]
+    return [(words.gettext(label), _printable(head, normalize("NFC", value))) for label, value in facts if value]
+
+
+def _running(head: ListHead, words: GNUTranslations) -> tuple[str, str]:
+    """Two lines that say on every page which list it is of; the whole identity stands on the first."""
+    station = " ".join(part for part in (head.station_code, head.station_name) if part)
+    first = station or head.recipient or head.municipality_name or words.gettext(_PURPOSE[head.kind])
+    parts = [words.gettext(_WORDS["title"]), head.title, head.municipality_name]
+    second = " · ".join(part for part in parts if part)
+    width = _RUNNING * _POINTS
+    return (
+        fonts.shorten(_printable(head, normalize("NFC", first)), width, "semibold", 10.5),
+        fonts.shorten(_printable(head, normalize("NFC", second)), width, "regular", 8.5),
+    )
+
+
+def _printable(head: ListHead, text: str) -> str:
+    em = fonts.faces()["regular"].em
+    for char in text:
+        if ord(char) not in em:
+            raise LayoutError(f"{head.name}: its head: {fonts.FAMILY} has no letter U+{ord(char):04X}")
+    return text
+
+
+def _proof(head: ListHead, rows_sha256: str, words: GNUTranslations) -> list[list[tuple[str, str]]]:
+    """The footer's lines, each of label and value."""
+    basis = [("Position", str(head.position)), ("Log size", str(head.log_size)), ("Format", str(head.format_version))]
+    if head.copy is not None:
+        basis.append(("Copy number", str(head.copy)))
+    lines = [basis, [("Log", head.log_origin), ("Root", head.log_root)], [("SHA-256 of the rows", rows_sha256)]]
+    return [[(words.gettext(label), _printable(head, value)) for label, value in line] for line in lines]
