@@ -1,0 +1,417 @@
+"""A second reading of the law, written from its rules alone, to be compared with the register's own.
+
+It asks one day at a time and knows no intervals: every function takes all that is known and one day, goes through it
+from the first event to the last, and remembers nothing. It is slow on purpose. Where the register's reading and this
+one differ, one of the two has misread a rule.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from register.law.events import (
+    Annulment,
+    CapacityRestored,
+    CapacityWithdrawn,
+    Citizen,
+    Citizenship,
+    CitizenshipEnded,
+    Death,
+    EntityOption,
+    Event,
+    JmbReplaced,
+    PersonalData,
+    RefugeeStatus,
+    RefugeeStatusEnded,
+    ReportedDeceased,
+    Residence,
+    ResidenceEnded,
+    VotingBarEnded,
+    VotingBarred,
+    VotingOption,
+)
+
+BRCKO = "30163"
+ONE_DAY = datetime.timedelta(days=1)
+
+
+# --- what is live, and what decides -----------------------------------------------------------------------------------
+
+
+def live(events: Iterable[Event]) -> list[Event]:
+    """Without what was annulled: an annulled event is as if never sent, for every day."""
+    events = list(events)
+    annulled = {(e.source, e.data.annuls) for e in events if isinstance(e.data, Annulment)}
+    return [e for e in events if not isinstance(e.data, Annulment) and (e.source, e.id) not in annulled]
+
+
+def r_tie(event: Event):
+    """The latest day of effect; on the same day the later time, then the greater source and id as text."""
+    return (event.data.effective_on, event.time, event.source, event.id)
+
+
+def last(events: Iterable[Event]) -> Event | None:
+    found = None
+    for event in events:
+        if found is None or r_tie(event) > r_tie(found):
+            found = event
+    return found
+
+
+def of(events: list[Event], *types: type, until: datetime.date | None = None) -> list[Event]:
+    return [e for e in events if isinstance(e.data, types) and (until is None or e.data.effective_on <= until)]
+
+
+# --- R1 to R8: every function takes live events and a day --------------------------------------------------------------
+
+
+def recorded(events, day):  # R1
+    return len(of(events, Citizen, until=day)) > 0
+
+
+def born_on(events):
+    """Not dated: the statement that R-tie puts last holds for all days."""
+    statement = last(e for e in of(events, Citizen, PersonalData) if e.data.born_on is not None)
+    return None if statement is None else statement.data.born_on
+
+
+def is_adult(events, day):  # R2
+    born = born_on(events)
+    try:
+        birthday = born.replace(year=born.year + 18)
+    except ValueError:  # 29 February, reached on 28 February in a year without one
+        birthday = datetime.date(born.year + 18, 2, 28)
+    return birthday <= day
+
+
+def is_dead(events, day):  # R3
+    return len(of(events, Death, until=day)) > 0
+
+
+def citizenship_ended(events, day):  # R4
+    decides = last(of(events, Citizenship, CitizenshipEnded, until=day))
+    return decides is not None and isinstance(decides.data, CitizenshipEnded)
+
+
+def capacity_withdrawn(events, day):  # R5
+    decisions = of(events, CapacityWithdrawn, CapacityRestored, until=day)
+    decides = last(e for e in decisions if isinstance(e.data, CapacityRestored) or e.data.extent == "full")
+    return decides is not None and isinstance(decides.data, CapacityWithdrawn)
+
+
+def barred(events, day):  # R6
+    """The grounds (1.6, 1.7, 1.7a) with a bar in force."""
+    grounds = set()
+    for bar in of(events, VotingBarred, until=day):
+        ends = [
+            end
+            for end in of(events, VotingBarEnded, until=day)
+            if end.data.ends == bar.id and (end.data.ends_source or end.source) == bar.source
+        ]
+        if not ends:
+            grounds.add(bar.data.ground)
+    return grounds
+
+
+def residence(events, day):  # R7
+    """The residence in force, or None."""
+    moved_in = last(e for e in of(events, Residence, until=day) if e.data.kind == "permanent")
+    if moved_in is None:
+        return None
+    for end in of(events, ResidenceEnded, until=day):
+        same = end.data.kind == "permanent" and end.data.municipality == moved_in.data.municipality
+        if same and end.data.effective_on >= moved_in.data.effective_on:
+            return None
+    return moved_in.data
+
+
+def refugee(events, day):
+    """The refugee status in force, or None."""
+    decides = last(of(events, RefugeeStatus, RefugeeStatusEnded, until=day))
+    return decides.data if decides is not None and isinstance(decides.data, RefugeeStatus) else None
+
+
+def other_citizenships(events, day):
+    decides = last(of(events, Citizenship, CitizenshipEnded, until=day))
+    return decides.data.other_citizenships if decides is not None and isinstance(decides.data, Citizenship) else ()
+
+
+def grounds(events, day):
+    """Why the person is not entered on the day, in the order of the table; empty: entered."""
+    found = []
+    if not recorded(events, day):
+        found.append("not-recorded")
+    elif not is_adult(events, day):  # R2 is judged once R1 holds
+        found.append("under-age")
+    if is_dead(events, day):
+        found.append("deceased")
+    if citizenship_ended(events, day):
+        found.append("citizenship-ended")
+    if capacity_withdrawn(events, day):
+        found.append("legal-capacity-withdrawn")
+    in_force = barred(events, day)
+    found += ["barred-" + g for g in ("1.6", "1.7", "1.7a") if g in in_force]
+    dual = len(other_citizenships(events, day)) > 0
+    by_residence = residence(events, day) is not None
+    by_status = refugee(events, day) is not None and not dual
+    if not by_residence and not by_status:
+        found.append("no-residence")
+    return tuple(found)
+
+
+# --- U1 to U4 and the voting options ------------------------------------------------------------------------------------
+
+
+def commission_of(event):
+    """The municipality of a municipal election commission; None for the CEC and everybody else."""
+    prefix = "urn:cvr:authority:municipal-commission:"
+    return event.source[len(prefix) :] if event.source.startswith(prefix) else None
+
+
+def would_count_in(events, day, option):
+    """Where an entry counts with this option in force: U2, U1, U3."""
+    if option is not None and option.option in ("in-person-1991", "absentee-1991"):
+        return option.municipality_1991
+    at_home = residence(events, day)
+    if at_home is not None:
+        return at_home.municipality
+    status = refugee(events, day)
+    return None if status is None else status.municipality_1991
+
+
+def concerns(events, event, option_before):
+    """A commission's word has effect only about a person who resides or counts in its municipality."""
+    own = commission_of(event)
+    if own is None:
+        return True
+    day = event.data.effective_on
+    at_home = residence(events, day)
+    resides = at_home is not None and at_home.municipality == own
+    return resides or would_count_in(events, day, option_before) == own
+
+
+def accepted_options(events, until, wanted=lambda option: True):
+    """Options that have effect, in the order of R-tie, up to a day: what was not validly made is left out."""
+    accepted = []
+    for event in sorted(of(events, VotingOption, until=until), key=r_tie):
+        if not wanted(event):
+            continue
+        day = event.data.effective_on
+        choices = [e.data for e in accepted if e.data.option != "mobile-team"]
+        if not concerns(events, event, choices[-1] if choices else None):
+            continue
+        if event.data.option in ("mail", "diplomatic-mission"):
+            if residence(events, day) is None and refugee(events, day) is None:
+                continue
+        accepted.append(event)
+    return accepted
+
+
+def standing_options(events, day):
+    return accepted_options(events, day, lambda event: event.data.election is None)
+
+
+def chosen(accepted):
+    choices = [e.data for e in accepted if e.data.option != "mobile-team"]
+    return choices[-1] if choices else None
+
+
+def mobile(accepted):
+    """A switch of its own, ended by `regular`."""
+    switch = [e.data.option for e in accepted if e.data.option in ("mobile-team", "regular")]
+    return bool(switch) and switch[-1] == "mobile-team"
+
+
+def marked(events, day):
+    for event in of(events, ReportedDeceased, until=day):
+        before = chosen(standing_options(events, event.data.effective_on))
+        if concerns(events, event, before):
+            return True
+    return False
+
+
+def entity(events, day, municipality):
+    """The entity an entry counts for in a general election; in Brčko the last entity option says (U4)."""
+    if municipality is None:
+        return None
+    if municipality == BRCKO:
+        option = last(of(events, EntityOption, until=day))
+        return None if option is None else option.data.entity
+    return {"1": "FBiH", "2": "RS"}[municipality[0]]
+
+
+def name_on(events, day, member):
+    """Names and sex are dated by their effect."""
+    statements = [e for e in of(events, Citizen, PersonalData, until=day) if getattr(e.data, member) is not None]
+    statement = last(statements)
+    return None if statement is None else getattr(statement.data, member)
+
+
+# --- numbers and persons ------------------------------------------------------------------------------------------------
+
+
+def agree(events, one, other):
+    """Whether no live citizen event of the one number contradicts one of the other in date of birth or sex."""
+    return all(
+        (a.data.born_on, a.data.sex) == (b.data.born_on, b.data.sex)
+        for a in of(events, Citizen)
+        if a.data.jmb == one
+        for b in of(events, Citizen)
+        if b.data.jmb == other
+    )
+
+
+def links(events):
+    """The live links that link: those between numbers that agree."""
+    return [e for e in of(events, JmbReplaced) if agree(events, e.data.jmb, e.data.new_jmb)]
+
+
+def people(events) -> list[set[str]]:
+    """All numbers known, parted into persons."""
+    events = list(events)
+    numbers = {e.data.jmb for e in events if hasattr(e.data, "jmb")}
+    persons = [{number} for number in sorted(numbers)]
+    for link in links(live(events)):
+        joined: set[str] = {link.data.jmb, link.data.new_jmb}
+        apart = []
+        for person in persons:
+            if person & joined:
+                joined |= person
+            else:
+                apart.append(person)
+        persons = [*apart, joined]
+    return persons
+
+
+def number_on(all_live, person, day):
+    """The new number of the last link with effect; before the first link, the number it replaced."""
+    own = [e for e in links(all_live) if e.data.jmb in person]
+    link = last(e for e in own if e.data.effective_on <= day)
+    if link is not None:
+        return link.data.new_jmb
+    return min(own, key=r_tie).data.jmb if own else min(person)
+
+
+# --- the answer ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    entered: bool
+    grounds: tuple[str, ...]
+    municipality: str | None
+    settlement: str | None
+    counts_in: str | None
+    entity: str | None
+    voting_option: str
+    mobile_team: bool
+    marked_deceased: bool
+    jmb: str
+    born_on: datetime.date | None
+    surname: str | None
+    sex: str | None
+
+
+def answer(known: Iterable[Event], person: set[str], day: datetime.date) -> Answer:
+    """The answer about a person on a day, out of all events known."""
+    all_live = live(known)
+    events = [e for e in all_live if getattr(e.data, "jmb", None) in person]
+    why_not = grounds(events, day)
+    at_home = residence(events, day)
+    options = standing_options(events, day)
+    option = chosen(options)
+    counts_in = None if why_not else would_count_in(events, day, option)
+    return Answer(
+        entered=not why_not,
+        grounds=why_not,
+        municipality=None if at_home is None else at_home.municipality,
+        settlement=None if at_home is None else at_home.settlement,
+        counts_in=counts_in,
+        entity=entity(events, day, counts_in),
+        voting_option="regular" if option is None else option.option,
+        mobile_team=mobile(options),
+        marked_deceased=marked(events, day),
+        jmb=number_on(all_live, person, day),
+        born_on=born_on(events),
+        surname=name_on(events, day, "surname"),
+        sex=name_on(events, day, "sex"),
+    )
+
+
+# --- the roll of an election ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Place:
+    """The one list a voter of a roll stands on; `where` is its municipality, mission or polling station."""
+
+    list: str
+    where: str | None
+    counts_in: str
+    entity: str | None
+    mobile_team: bool
+
+
+def options_for(events, election, options_until, until):
+    """What decides for one election: options that name it before standing ones, each up to its last day."""
+
+    def in_time(event):
+        last_day = until if event.data.option == "mobile-team" else options_until
+        return event.data.effective_on <= last_day
+
+    def named(event):
+        return event.data.election == election and in_time(event)
+
+    def standing(event):
+        return event.data.election is None and in_time(event)
+
+    def switches(event):
+        return event.data.option in ("mobile-team", "regular")
+
+    def valid(event):
+        """Whether an option naming an election has effect: judged beside the standing ones of its day."""
+        day = event.data.effective_on
+        before = [e for e in standing_options(events, day) if r_tie(e) < r_tie(event)]
+        needs_home = event.data.option in ("mail", "diplomatic-mission")
+        at_home = residence(events, day) is not None or refugee(events, day) is not None
+        return concerns(events, event, chosen(before)) and (at_home or not needs_home)
+
+    for_this_one = [e for e in sorted(of(events, VotingOption, until=until), key=r_tie) if e.data.election == election]
+    for_this_one = [e for e in for_this_one if valid(e)]
+    always = standing_options(events, until)
+    option = chosen([e for e in for_this_one if named(e)]) or chosen([e for e in always if standing(e)])
+    # "regular" ends the mobile team's visits up to the conclusion, as it may be asked for up to then.
+    team = [e for e in for_this_one if switches(e)] or [e for e in always if switches(e)]
+    return option, mobile(team)
+
+
+def place_on_roll(known, person, called, station_of) -> Place | None:
+    """Where a person stands on the roll of an election; None: not on it. `station_of(residence, day)`."""
+    all_live = live(known)
+    events = [e for e in all_live if getattr(e.data, "jmb", None) in person]
+    settled = called.day - (20 if called.early else 45) * ONE_DAY
+    options_until = called.options_until if called.early else called.day - 75 * ONE_DAY
+    at_election = [g for g in grounds(events, called.day) if g != "no-residence"]
+    if at_election or "no-residence" in grounds(events, settled):
+        return None
+    option, team = options_for(events, called.election, options_until, settled)
+    counts_in = would_count_in(events, settled, option)
+    if called.municipalities and counts_in not in called.municipalities:
+        return None
+    of_entity = entity(events, settled, counts_in)
+    name = "regular" if option is None else option.option
+    if called.kind == "general" and counts_in == BRCKO and of_entity is None:
+        return Place("no-entity-option", None, counts_in, None, False)
+    if name in ("in-person-1991", "absentee-1991"):
+        return Place(name, counts_in, counts_in, of_entity, False)
+    if name == "mail":
+        return Place("mail", None, counts_in, of_entity, False)
+    if name == "diplomatic-mission":
+        return Place(name, option.mission, counts_in, of_entity, False)
+    at_home = residence(events, settled)
+    station = None if at_home is None else station_of(at_home, settled)
+    if station is None:
+        return Place("unallocated", counts_in, counts_in, of_entity, False)
+    return Place("polling-station", station, counts_in, of_entity, team)
