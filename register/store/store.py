@@ -1,0 +1,225 @@
+"""The event store: what is appended, and the guarantees of an append.
+
+One append is one transaction under READ COMMITTED: lock; *then* find which (source, id) exist; drop repeats, refuse
+conflicts; settle what annulments point to; give streams, versions, positions without holes and ``recorded_at``; write
+events, keys and subjects; commit; only then answer. Any other order is wrong: COPY has no ON CONFLICT, versions
+collide, and the head is stale.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final, Self
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from register.law.events import Annulment, subject_of
+from register.store import codec
+from register.store.judging import Judgement, Key, Known, Pending, Prepared, Receipt, Recorded, judge
+from register.store.reading import Reader
+from register.store.recorder import (
+    SMALL,
+    Connect,
+    Register,
+    RegisterRecorder,
+    TupleCursor,
+    begin_append,
+    check_durable,
+    prepare,
+)
+from register.store.streams import StreamIds
+
+_APPEND_NEW: Final = (
+    "SELECT first, recorded FROM store.append_new(%b::text[], %b::text[], %b::bytea[], %b::text[], %b::uuid[],"
+    " %b::text[], %b::bytea[], %b::timestamptz)"
+)
+_SOURCES: Final = "SELECT source, no FROM store.source WHERE source = ANY(%s)"
+_NEW_SOURCES: Final = "INSERT INTO store.source (source) SELECT unnest(%s::text[]) RETURNING source, no"
+_KEYS: Final = (
+    "SELECT u.no, k.id, k.content, k.position, e.recorded_at, e.topic, e.originator_id"
+    " FROM unnest(%s::int4[], %s::text[]) AS u(no, id)"
+    " JOIN store.event_key k ON k.source_no = u.no AND k.id = u.id"
+    " JOIN store.event e ON e.notification_id = k.position"
+)
+_STREAMS: Final = (
+    "SELECT s.subject, s.stream FROM unnest(%s::text[]) AS u(subject) JOIN store.subject s ON s.subject = u.subject"
+)
+_VERSIONS: Final = (
+    "SELECT u.stream, (SELECT max(e.originator_version) FROM store.event e WHERE e.originator_id = u.stream)"
+    " FROM unnest(%s::uuid[]) AS u(stream)"
+)
+_INSERT_SUBJECTS: Final = "INSERT INTO store.subject (subject, stream) SELECT * FROM unnest(%s::text[], %s::uuid[])"
+_INSERT_KEYS: Final = (
+    "INSERT INTO store.event_key (source_no, id, content, position)"
+    " SELECT * FROM unnest(%s::int4[], %s::text[], %s::bytea[], %s::int8[])"
+)
+
+
+class Store(Reader):
+    """The event store. Safe to use from several threads and processes; each append takes a connection of the pool.
+
+    ``connect`` opens a psycopg connection as the role ``cvr_app``; ``random_bytes(n)`` gives n unpredictable bytes,
+    for stream identities. Raises :class:`UnsafeStoreError` when the server does not keep what it commits, or the
+    library's switch is set under which readers lose events.
+    """
+
+    def __init__(
+        self, connect: Connect, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes, pool_size: int = 2
+    ) -> None:
+        self.register = Register(connect, pool_size=pool_size)
+        self.recorder: RegisterRecorder = self.register.recorder  # type: ignore[assignment]
+        super().__init__(connect, self.recorder.datastore.pool)
+        self._stream_ids = StreamIds(random_bytes)
+        self._pool.open()
+        with self._pool.connection() as connection:
+            check_durable(connection)
+
+    def close(self) -> None:
+        """Close the connections of the pool."""
+        self.register.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def append(self, pending: Sequence[Pending], *, now: datetime) -> list[Receipt]:
+        """Record what may be recorded, in order; one receipt each, after the commit. All in one transaction.
+
+        ``now`` (with an offset from UTC) becomes ``recorded_at``, unless a later instant was recorded before. A
+        refused event is in its receipt and hinders no other. Raises :class:`ConcurrencyError` (nothing written),
+        psycopg errors (nothing written, unless the connection was lost: then the append was tried once more on a new
+        connection, where the keys tell what had been committed; such events come back as repeats with their own
+        position). Texts hold neither NUL nor lone surrogates: the caller has judged them.
+        """
+        if now.tzinfo is None:
+            raise ValueError("the instant of an append needs an offset from UTC")
+        if not pending:
+            return []
+        prepared = [_prepare(item) for item in pending]
+        with self._pool.connection() as connection:
+            try:
+                return self._append(connection, prepared, now)
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                if not connection.closed:
+                    raise
+        fresh = prepare(self._connect())
+        try:
+            return self._append(fresh, prepared, now)
+        finally:
+            fresh.close()
+
+    def _append(
+        self, connection: psycopg.Connection[Any], prepared: Sequence[Prepared], now: datetime
+    ) -> list[Receipt]:
+        if _is_simple(prepared):
+            receipts = self._append_new(connection, prepared, now)
+            if receipts is not None:
+                return receipts
+        return self._append_judged(connection, prepared, now)
+
+    def _append_new(
+        self, connection: psycopg.Connection[Any], prepared: Sequence[Prepared], now: datetime
+    ) -> list[Receipt] | None:
+        """The whole append in one round trip; None, and nothing written, when there is something to decide."""
+        parameters = (
+            [p.pending.source for p in prepared],
+            [p.pending.id for p in prepared],
+            [p.content for p in prepared],
+            [p.subject for p in prepared],
+            [self._stream_ids.new(now) for _ in prepared],
+            [p.pending.data.TOPIC for p in prepared],
+            [p.state for p in prepared],
+            now,
+        )
+        with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+            row = cursor.execute(_APPEND_NEW, parameters, prepare=True).fetchone()
+        if row is None or row[0] is None:
+            return None
+        return [Receipt(status="recorded", position=row[0] + n, recorded_at=row[1]) for n in range(len(prepared))]
+
+    def _append_judged(
+        self, connection: psycopg.Connection[Any], prepared: Sequence[Prepared], now: datetime
+    ) -> list[Receipt]:
+        """Look up, judge, write: three steps under the lock."""
+        with begin_append(connection) as writing:
+            recorded_at = writing.instant(now)
+            sources: dict[str, int] = dict(
+                writing.cursor.execute(_SOURCES, (list({p.pending.source for p in prepared}),)).fetchall()
+            )
+            known = _look_up(writing.cursor, prepared, sources, writing.head)
+            result = judge(
+                prepared, known, recorded_at=recorded_at, new_stream=lambda: self._stream_ids.new(recorded_at)
+            )
+            if result.filed:
+                self.register.events.put(
+                    result.filed,
+                    writing=writing,
+                    recorded_at=recorded_at,
+                    extra=lambda cursor: write_keys(cursor, result, sources),
+                )
+        return result.receipts
+
+
+def _prepare(pending: Pending) -> Prepared:
+    data = pending.data
+    subject = "" if isinstance(data, Annulment) else pending.subject or subject_of(data, pending.source) or ""
+    state = codec.encode(data, source=pending.source, id=pending.id, time=pending.time, salt=pending.salt)
+    return Prepared(pending, subject, codec.content_digest(data), state)
+
+
+def _is_simple(prepared: Sequence[Prepared]) -> bool:
+    """Whether nothing within these few can need a decision, except that a key is known already."""
+    return (
+        len(prepared) < SMALL
+        and all(p.subject and p.pending.expected_version is None for p in prepared)
+        and len({(p.pending.source, p.pending.id) for p in prepared}) == len(prepared)
+    )
+
+
+def _look_up(cursor: TupleCursor, prepared: Sequence[Prepared], sources: dict[str, int], head: int) -> Known:
+    """What is recorded under the keys, the annulled keys, the subjects; and the versions of the streams concerned."""
+    wanted: set[Key] = set()
+    for item in prepared:
+        wanted.add((item.pending.source, item.pending.id))
+        if item.annulled is not None:
+            wanted.add(item.annulled)
+    asked = [key for key in wanted if key[0] in sources]
+    names = {no: source for source, no in sources.items()}
+    keys: dict[Key, Recorded] = {}
+    if asked:
+        rows = cursor.execute(_KEYS, ([sources[source] for source, _ in asked], [number for _, number in asked]))
+        keys = {(names[no], number): Recorded(*rest) for no, number, *rest in rows}
+    subjects = {p.subject for p in prepared if p.subject and (p.pending.source, p.pending.id) not in keys}
+    streams: dict[str, UUID] = dict(cursor.execute(_STREAMS, (list(subjects),)).fetchall()) if subjects else {}
+    concerned = set(streams.values()) | {keys[p.annulled].stream for p in prepared if p.annulled in keys}
+    versions: dict[UUID, int] = {}
+    if concerned:
+        versions = dict(cursor.execute(_VERSIONS, (list(concerned),)).fetchall())
+    return Known(head, keys, streams, versions)
+
+
+def write_keys(cursor: TupleCursor, result: Judgement, sources: dict[str, int]) -> None:
+    """Write the keys and the new subjects of a judgement, and sources seen for the first time, in its transaction."""
+    new = sorted({source for (source, _), _, _ in result.keys} - sources.keys())
+    numbers = sources | dict(cursor.execute(_NEW_SOURCES, (new,)).fetchall()) if new else sources
+    if len(result.keys) < SMALL:
+        keys = [(numbers[source], number, content, position) for (source, number), content, position in result.keys]
+        cursor.execute(_INSERT_KEYS, [list(column) for column in zip(*keys, strict=True)], prepare=True)
+        if result.subjects:
+            cursor.execute(_INSERT_SUBJECTS, [list(column) for column in zip(*result.subjects, strict=True)])
+        return
+    with cursor.copy("COPY store.event_key (source_no, id, content, position) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(("int4", "text", "bytea", "int8"))
+        for (source, number), content, position in result.keys:
+            copy.write_row((numbers[source], number, content, position))
+    if result.subjects:
+        with cursor.copy("COPY store.subject (subject, stream) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(("text", "uuid"))
+            for row in result.subjects:
+                copy.write_row(row)
