@@ -114,7 +114,8 @@ def _rows(municipality: str, key: str, coverings: Iterable[Covering], position: 
 
 
 def _insert(connection: Connection, rows: Iterable[Row]) -> None:
-    statement = "COPY projection.coverage (municipality, address_key, days, known, station, ambiguous) FROM STDIN (FORMAT BINARY)"
+    columns = "municipality, address_key, days, known, station, ambiguous"
+    statement = f"COPY projection.coverage ({columns}) FROM STDIN (FORMAT BINARY)"
     with connection.cursor().copy(statement) as out:
         out.set_types(["text", "text", "daterange", "int8range", "text", "bool"])
         for row in rows:

@@ -44,6 +44,7 @@ from register.projection.rows import (
     stretch_row,
 )
 from register.store import Store
+from register.store.subjects import streams_of
 
 Connection = psycopg.Connection[Any]
 
@@ -140,7 +141,7 @@ def _linked_streams(connection: Connection, store: Store, batch: Sequence[Event]
     while numbers - seen:
         new = numbers - seen
         seen |= new
-        streams |= store.streams_of_subjects([f"jmb:{n}" for n in new])
+        streams.update(streams_of(connection, [f"jmb:{n}" for n in new]).values())
         found = connection.execute(
             """
             SELECT l.stream, l.new_jmb FROM projection.link l WHERE l.new_jmb = ANY(%s) OR l.stream = ANY(%s)

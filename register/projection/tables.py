@@ -69,6 +69,7 @@ stretch = Table(
     Column("sort_key", LargeBinary),
     Index("stretch_person", "person"),
     Index("stretch_page", "counts_in", "sort_key", "person", postgresql_where=text("entered")),
+    Index("stretch_order", "sort_key", "person", postgresql_where=text("entered")),
     Index("stretch_name", "name_key"),
 )
 
