@@ -1,0 +1,1 @@
+"""Notices in: read, judged, recorded or refused; and the journal of what was refused (Art. 3.5)."""

@@ -1,0 +1,89 @@
+"""What a sender is told: an answer for each notice, a receipt for what is recorded, a problem for what is refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+import msgspec
+
+from register.intake.judge import days_late
+from register.law.events import NOTICE_TYPES, Event
+from register.law.provisions import STATUS, TITLES, Fault, Refusal
+
+PROBLEM_TYPE: Final = "urn:cvr:problem:"
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A problem detail (RFC 9457). ``instance`` names this one occurrence; ``errors`` point into the message."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    provision: str | None = None
+    errors: tuple[Fault, ...] = ()
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one notice. ``line`` counts from 1; ``id`` is None where it could not be read."""
+
+    line: int
+    id: str | None
+    status: Literal["recorded", "repeated", "refused"]
+    position: int | None = None
+    days_late: int | None = None
+    problem: Problem | None = None
+
+
+class End(msgspec.Struct, frozen=True):
+    """The last answer: all that came was answered. Without it an answer is incomplete, and to be asked for again."""
+
+    recorded: int
+    repeated: int
+    refused: int
+    end: Literal[True] = True
+
+
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What the register says about a notice it holds; ``position`` is its place in the event store."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    status: Literal["recorded", "repeated"]
+    position: int
+    recorded_at: datetime
+    days_late: int | None = None
+
+
+def problem_of(refusal: Refusal, instance: UUID) -> Problem:
+    """Return the problem that tells of a refusal (contract: sections 2 and 3)."""
+    return Problem(
+        type=PROBLEM_TYPE + refusal.kind,
+        title=TITLES[refusal.kind],
+        status=STATUS[refusal.kind],
+        detail=refusal.detail,
+        instance=instance.urn,
+        provision=refusal.provision,
+        errors=refusal.faults,
+    )
+
+
+def receipt_of(event: Event, *, repeated: bool = False) -> Receipt:
+    """Return the receipt of a recorded notice. Raises ``TypeError`` for an act of the register."""
+    if not isinstance(event.data, NOTICE_TYPES):
+        raise TypeError("only a notice has a receipt")
+    return Receipt(
+        id=event.id,
+        source=event.source,
+        type=event.data.TOPIC,
+        time=event.time,
+        status="repeated" if repeated else "recorded",
+        position=event.position,
+        recorded_at=event.recorded_at,
+        days_late=days_late(event.data, event.time),
+    )

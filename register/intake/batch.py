@@ -1,0 +1,203 @@
+"""The way of notices into the event store, the same for a file, a request and a stream: read, judge, record, answer.
+
+Lines come in batches. Reading and judging a batch needs no database; recording it is one append. What is refused is
+in the journal, and what is recorded in the event store, before an answer is given; answers keep the order of lines.
+"""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import date, datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from register.intake.answers import Answer, End, problem_of
+from register.intake.journal import Journal, Refused
+from register.intake.judge import days_late, judge
+from register.intake.lines import Line
+from register.intake.parse import MAX_BYTES, VERIFIED, Unreadable, parse
+from register.intake.trial import Trial
+from register.law.calendar import civil_day
+from register.law.competence import Caller
+from register.law.provisions import Refusal
+from register.store import Pending, Receipt, Store
+
+#: Notices in a batch, and bytes of them: enough that a commit hardly counts, little enough to be answered soon.
+BATCH: Final = 4_000
+BATCH_BYTES: Final = 8 << 20
+_SALT: Final = 16
+
+
+class Judged(NamedTuple):
+    """A line after reading and judging: to be recorded, or refused. ``id`` is None where it could not be read."""
+
+    line: Line
+    id: str | None
+    verdict: Pending | Refusal
+    late: int | None = None
+
+
+class Tally:
+    """Counts answers by status, for the end of an answer."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, answers: Iterable[Answer]) -> None:
+        """Count answers."""
+        self._counts.update(answer.status for answer in answers)
+
+    def end(self) -> End:
+        """Return the last answer."""
+        return End(self._counts["recorded"], self._counts["repeated"], self._counts["refused"])
+
+
+class Intake:
+    """Takes notices in. ``municipalities`` are the codes of the reference data; ``entropy(n)`` gives n random bytes."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        journal: Journal,
+        municipalities: Collection[str],
+        clock: Callable[[], datetime],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._municipalities = frozenset(municipalities)
+        self._clock = clock
+        self._entropy = entropy
+
+    def judge(self, lines: Sequence[Line], caller: Caller) -> list[Judged]:
+        """Read and judge lines, without the database."""
+        received = civil_day(self._clock())
+        salts = self._entropy(_SALT * len(lines))
+        return [
+            self._judged(line, caller, received_on=received, salt=salts[n * _SALT : (n + 1) * _SALT])
+            for n, line in enumerate(lines)
+        ]
+
+    def _judged(self, line: Line, caller: Caller, *, received_on: date, salt: bytes) -> Judged:
+        message = parse(line.content)
+        if isinstance(message, Unreadable):
+            return Judged(line, message.id, message.refusal)
+        refusal = judge(message, caller, received=received_on, municipalities=self._municipalities)
+        if refusal is not None:
+            return Judged(line, message.id, refusal)
+        pending = Pending(
+            source=message.source,
+            id=message.id,
+            time=message.time,
+            data=message.data,
+            salt=b2a_base64(salt, newline=False).decode(),
+        )
+        return Judged(line, message.id, pending, days_late(message.data, message.time))
+
+    def record(self, judged: Sequence[Judged], caller: Caller) -> list[Answer]:
+        """Record what may be recorded, in one append; keep the rest in the journal; then answer.
+
+        Database errors pass through: then nothing of the batch was answered, and all of it may be sent again.
+        """
+        pending = [item.verdict for item in judged if isinstance(item.verdict, Pending)]
+        return self.settle(judged, self._store.append(pending, now=self._clock()), caller)
+
+    def settle(self, judged: Sequence[Judged], receipts: Sequence[Receipt], caller: Caller) -> list[Answer]:
+        """Answer lines whose recording gave ``receipts``, one for each that was not refused before, in order.
+
+        What is refused is kept in the journal first.
+        """
+        answers, refused = self._answers(judged, receipts, caller)
+        self._journal.file(refused)
+        return answers
+
+    def rehearse(self, judged: Sequence[Judged], trial: Trial, caller: Caller) -> list[Answer]:
+        """Answer as :meth:`record` would, with nothing recorded and nothing kept (a dry run)."""
+        pending = [item.verdict for item in judged if isinstance(item.verdict, Pending)]
+        return self._answers(judged, trial.receipts(pending), caller)[0]
+
+    def trial(self) -> Trial:
+        """Begin a dry run."""
+        return Trial(self._store)
+
+    def file(
+        self, lines: Iterable[Line], caller: Caller, *, dry_run: bool = False
+    ) -> Iterator[list[tuple[Line, Answer]]]:
+        """Take in lines of any number, in flat memory; each batch with its answers as soon as it is durable."""
+        trial = self.trial() if dry_run else None
+        for batch in batches(lines):
+            judged = self.judge(batch, caller)
+            answers = self.record(judged, caller) if trial is None else self.rehearse(judged, trial, caller)
+            yield list(zip(batch, answers, strict=True))
+
+    def _answers(
+        self, judged: Sequence[Judged], receipts: Sequence[Receipt], caller: Caller
+    ) -> tuple[list[Answer], list[Refused]]:
+        answers: list[Answer] = []
+        refused: list[Refused] = []
+        now = self._clock()
+        each = iter(receipts)
+        for item in judged:
+            receipt = _refused(item.verdict) if isinstance(item.verdict, Refusal) else next(each)
+            if receipt.refusal is None:
+                answers.append(Answer(item.line.number, item.id, receipt.status, receipt.position, item.late))
+                continue
+            refusal = _with_provision(receipt.refusal)
+            instance = UUID(bytes=self._entropy(16), version=4)
+            problem = problem_of(refusal, instance)
+            answers.append(Answer(item.line.number, item.id, "refused", problem=problem))
+            refused.append(
+                Refused(
+                    received_at=now,
+                    authority=caller.authority or caller.role,
+                    sub=caller.sub,
+                    notice_id=item.id,
+                    instance=instance,
+                    refusal=refusal,
+                    line=item.line.content[:MAX_BYTES],
+                )
+            )
+        return answers, refused
+
+
+def batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Gather lines into batches of at most ``BATCH`` lines, ended as well by ``BATCH_BYTES``."""
+    batch: list[Line] = []
+    size = 0
+    for line in lines:
+        batch.append(line)
+        size += len(line.content)
+        if is_full(len(batch), size):
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def is_full(lines: int, size: int) -> bool:
+    """Tell whether so many lines of so many bytes make a batch."""
+    return lines >= BATCH or size >= BATCH_BYTES
+
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+def answer_lines(answers: Sequence[Answer | End]) -> bytes:
+    """Return answers as NDJSON."""
+    return _encoder.encode_lines(answers)
+
+
+def _refused(refusal: Refusal) -> Receipt:
+    return Receipt(status="refused", refusal=refusal)
+
+
+def _with_provision(refusal: Refusal) -> Refusal:
+    """Every refused notice is told the provision: that what is received is verified, where no other is named."""
+    if refusal.provision is not None:
+        return refusal
+    return Refusal(refusal.kind, refusal.detail, provision=VERIFIED, faults=refusal.faults)

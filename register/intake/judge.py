@@ -1,0 +1,46 @@
+"""Judging a notice that could be read: who sent it, and does it fit together (Art. 3.5). Pure.
+
+What is judged against other events (another content under the same id, what an annulment points to) is settled where
+events are recorded, under the lock that orders them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import Final
+
+from register.intake.parse import Message
+from register.law.calendar import civil_day
+from register.law.competence import Caller, check_sender
+from register.law.events import Annulment, ControlTotal, Notice
+from register.law.provisions import Refusal
+from register.law.shapes import check_shape
+
+#: Days from a change within which it is notified electronically, Art. 3.5(5).
+ELECTRONIC_NOTICE: Final = 2
+
+
+def judge(message: Message, caller: Caller, *, received: date, municipalities: Collection[str]) -> Refusal | None:
+    """Say whether a notice may be recorded, or why not; the sender's competence first, then the notice itself.
+
+    ``received`` is the day (Europe/Sarajevo) it came, ``municipalities`` the codes of the reference data. Kinds:
+    ``not-competent``, then ``schema``, ``jmb``, ``date`` or ``document-missing``.
+    """
+    try:
+        check_sender(caller, message.source, message.data)
+        check_shape(message.data, time=message.time, received=received, municipalities=municipalities)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+def days_late(data: Notice, time: datetime) -> int | None:
+    """Return by how many days an electronic notice sent at ``time`` came too late, or None (Art. 3.5(5)).
+
+    It is counted from the day of effect; annulments and control totals have none.
+    """
+    if isinstance(data, Annulment | ControlTotal):
+        return None
+    late = (civil_day(time) - data.effective_on).days - ELECTRONIC_NOTICE
+    return late if late > 0 else None

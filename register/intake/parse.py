@@ -1,0 +1,282 @@
+"""Reading a notice: bytes of one CloudEvents 1.0 JSON message in, a typed message or a refusal out. Pure.
+
+A message is decoded once into plain JSON values, checked for what JSON decoders let pass (a member named twice, a
+control character), and converted into the struct of its type, which knows every member there may be. Only when that
+fails are the members looked at one by one, so that a refusal names all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from register.law.events import NOTICE_BY_TYPE, Notice, NoticeId
+from register.law.provisions import Fault, ProblemKind, Refusal
+
+#: Longest message, in bytes (contract: section 3).
+MAX_BYTES: Final = 65_536
+#: The changes received are recorded and appropriately verified.
+VERIFIED: Final = "Art. 3.5(6)"
+#: Integers beyond this are not the same number for every reader of JSON (RFC 7493, I-JSON).
+_MAX_INTEGER: Final = 2**53 - 1
+#: A member name longer than this is not repeated in a pointer; the pointer then ends at its parent.
+_MAX_MEMBER: Final = 100
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """A notice that could be read: envelope and typed data. ``time`` is in UTC; all text is in NFC."""
+
+    id: str
+    source: str
+    time: datetime
+    data: Notice
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """A notice that could not be read, and why. ``id`` is None where not even that could be read."""
+
+    id: str | None
+    refusal: Refusal
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """The context attributes of a notice (CloudEvents 1.0, section 3.1); extension attributes are passed over."""
+
+    specversion: Literal["1.0"]
+    id: NoticeId
+    source: Annotated[str, Meta(min_length=1, max_length=200)]
+    type: Annotated[str, Meta(max_length=200)]
+    time: Annotated[datetime, Meta(tz=True)]
+    data: dict[str, Any]
+    datacontenttype: str | None = None
+
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_NOTICE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def parse(line: bytes) -> Message | Unreadable:
+    """Read one message of at most 64 KiB (contract: section 2).
+
+    What cannot be read comes back with its refusal: ``too-large``; ``malformed`` (not UTF-8, not JSON, nested too
+    deeply, a member twice); ``media-type`` (data that is not JSON); ``schema``; ``jmb``; ``date`` (a day the calendar
+    has not). Faults carry RFC 6901 pointers into the message and never a value.
+    """
+    if len(line) > MAX_BYTES:
+        return Unreadable(None, _refusal("too-large", "A notice has at most 64 KiB"))
+    try:
+        document = _plain(line)
+    except Refusal as refusal:
+        return Unreadable(None, refusal)
+    try:
+        envelope = msgspec.convert(document, Envelope)
+        time = envelope.time.astimezone(UTC)
+        data = msgspec.convert(envelope.data, NOTICE_BY_TYPE[envelope.type])
+    except (msgspec.ValidationError, KeyError, OverflowError):
+        return _unreadable(document)
+    plain_json = envelope.datacontenttype in (None, "application/json") and "data_base64" not in document
+    control_characters = b"\\" in line and next(_control_characters(document, ""), None) is not None
+    if not plain_json or control_characters or _beyond_integers(data):
+        return _unreadable(document)
+    return Message(envelope.id, envelope.source, time, data)
+
+
+# --- JSON -----------------------------------------------------------------------------------------------------------
+
+
+def _plain(line: bytes) -> Any:
+    """The JSON value of a line, in NFC. Raises ``Refusal("malformed")`` for what is not JSON or has a member twice."""
+    escapes = b"\\" in line
+    try:
+        if not line.isascii():
+            text = line.decode()
+            if not escapes and not unicodedata.is_normalized("NFC", text):
+                # No structural character of JSON composes with what follows it, and there are no escapes.
+                line = unicodedata.normalize("NFC", text).encode()
+        value = _decode(line)
+        if escapes:
+            return json.loads(line, object_pairs_hook=_members)
+        # Without escapes, every quotation mark is one end of a name or text: a member that was lost takes some away.
+        if line.count(b'"') != _encode(value).count(b'"'):
+            raise _refusal("malformed", _TWICE)
+    except UnicodeError:
+        raise _refusal("malformed", "The message is not valid UTF-8") from None
+    except msgspec.DecodeError as error:
+        place = re.search(r"\(byte \d+\)$", str(error))
+        raise _refusal("malformed", f"The message is not valid JSON{f' {place[0]}' if place else ''}") from None
+    except RecursionError:
+        raise _refusal("malformed", "The message is nested too deeply") from None
+    return value
+
+
+_TWICE: Final = "An object of the message names a member twice"
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = {
+        unicodedata.normalize("NFC", name): unicodedata.normalize("NFC", value) if type(value) is str else _nfc(value)
+        for name, value in pairs
+    }
+    if len(members) != len(pairs):
+        raise _refusal("malformed", _TWICE)
+    return members
+
+
+def _nfc(value: Any) -> Any:
+    """The texts of an array in NFC; objects inside it have been through :func:`_members` already."""
+    if type(value) is list:
+        return [unicodedata.normalize("NFC", item) if type(item) is str else _nfc(item) for item in value]
+    return value
+
+
+# --- why it could not be read ---------------------------------------------------------------------------------------
+
+#: Which kind a refusal has when its faults are of several kinds: the first of these.
+_PRECEDENCE: Final[tuple[ProblemKind, ...]] = ("media-type", "schema", "jmb", "date")
+_DETAILS: Final[dict[ProblemKind, str]] = {
+    "media-type": "The data of a notice is JSON",
+    "schema": "The notice does not have the form agreed for its type",
+    "jmb": "The personal number is not a possible one",
+    "date": "The notice names a day or an instant that the calendar has not",
+}
+
+
+def _unreadable(document: Any) -> Unreadable:
+    """All that is wrong with the form of a JSON value that should be a notice."""
+    faults = list(_all_faults(document))
+    kinds = {kind for kind, _ in faults}
+    kind = next(kind for kind in _PRECEDENCE if kind in kinds)
+    notice_id = document.get("id") if isinstance(document, dict) else None
+    readable = isinstance(notice_id, str) and _NOTICE_ID.fullmatch(notice_id) is not None
+    return Unreadable(
+        notice_id if readable else None,
+        Refusal(kind, _DETAILS[kind], provision=VERIFIED, faults=[fault for _, fault in faults]),
+    )
+
+
+def _all_faults(document: Any) -> Iterator[tuple[ProblemKind, Fault]]:
+    if not isinstance(document, dict):
+        yield "schema", Fault("", "A notice is a JSON object")
+        return
+    yield from _member_faults(document, Envelope, "", closed=False)
+    if "data_base64" in document:
+        yield "schema", Fault("/data_base64", "The data of a notice stands in `data`, as JSON")
+    content_type = document.get("datacontenttype")
+    if isinstance(content_type, str) and content_type != "application/json":
+        yield "media-type", Fault("/datacontenttype", "The data of a notice is application/json")
+    yield from _control_characters(document, "")
+    name = document.get("type")
+    if not isinstance(name, str):
+        return
+    if (cls := NOTICE_BY_TYPE.get(name)) is None:
+        yield "schema", Fault("/type", "There is no such type of notice")
+        return
+    if isinstance(data := document.get("data"), dict):
+        yield from _member_faults(data, cls, "/data", closed=True)
+
+
+def _member_faults(
+    members: dict[str, Any], cls: type[msgspec.Struct], pointer: str, *, closed: bool
+) -> Iterator[tuple[ProblemKind, Fault]]:
+    """What is wrong with each member of an object: those declared in their order, then the unknown ones if closed."""
+    fields = msgspec.structs.fields(cls)
+    for field in fields:
+        name = field.encode_name
+        if name not in members:
+            if field.required:
+                yield "schema", Fault(f"{pointer}/{name}", "This member is missing")
+            continue
+        try:
+            value = msgspec.convert(members[name], field.type)
+            if isinstance(value, datetime):
+                value.astimezone(UTC)
+            elif _beyond_integers(value):
+                yield "schema", Fault(f"{pointer}/{name}", "A number is larger than 2^53 - 1")
+        except msgspec.ValidationError as error:
+            yield _fault(str(error), f"{pointer}/{name}", members[name], field.type)
+        except OverflowError:
+            yield "date", Fault(f"{pointer}/{name}", "This instant lies outside the calendar")
+    if closed:
+        known = {field.encode_name for field in fields}
+        for name in sorted(members.keys() - known):
+            yield "schema", Fault(_below(pointer, name), "This type of notice has no such member")
+
+
+_PATH: Final = re.compile(r"(?: - at `(?:key in )?\$([^`]*)`)?\Z")
+_STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+_ABOUT_MEMBER: Final = re.compile(r"Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
+_EXPECTED: Final = re.compile(r"Expected `[^`]*`(?:, got `[^`]*`| (?:of length )?[<>=]+ -?\d+)\Z")
+
+
+#: How msgspec's sentence begins, the kind of problem, and what a sender is told instead.
+_SENTENCES: Final[tuple[tuple[str, ProblemKind, str], ...]] = (
+    ("Invalid RFC3339 encoded datetime", "date", "This is not an instant of the calendar, as in 2026-03-02T09:15:00Z"),
+    ("Invalid RFC3339 encoded date", "date", "This is not a day of the calendar, as in 2026-03-02"),
+    ("Expected `datetime` with a timezone", "schema", "An instant needs its zone, as in 2026-03-02T09:15:00Z"),
+    ("Expected `str` matching regex", "schema", "The text does not have the agreed form"),
+)
+
+
+def _fault(error: str, pointer: str, value: Any, declared: Any) -> tuple[ProblemKind, Fault]:
+    """The fault behind a msgspec error about the member at ``pointer``; the error's own path leads on from there."""
+    path = _PATH.search(error)
+    sentence = error[: path.start()] if path else error
+    for name, index in _STEP.findall((path[1] or "").partition("[...]")[0] if path else ""):
+        pointer = f"{pointer}/{name or index}"
+    if about := _ABOUT_MEMBER.fullmatch(sentence):
+        missing = about[1] == "missing required"
+        return "schema", Fault(_below(pointer, about[2]), "This member is missing" if missing else "No such member")
+    if pointer in ("/data/jmb", "/data/new_jmb") and isinstance(value, str):
+        return "jmb", Fault(pointer, "The personal number must have 13 digits")
+    for beginning, kind, told in _SENTENCES:
+        if sentence.startswith(beginning):
+            return kind, Fault(pointer, told)
+    if _EXPECTED.match(sentence):
+        return "schema", Fault(pointer, sentence.replace("`", ""))
+    choices = ", ".join(_choices(declared))  # what msgspec says of a wrong choice repeats it
+    return "schema", Fault(pointer, f"Expected one of {choices}" if choices else "Not a value agreed for this member")
+
+
+def _choices(declared: Any) -> list[str]:
+    """The texts a member's type allows, where it is one of a few."""
+    if get_origin(declared) is Literal:
+        return [str(choice) for choice in get_args(declared)]
+    return [choice for part in get_args(declared) for choice in _choices(part)]
+
+
+def _below(pointer: str, name: str) -> str:
+    if len(name) > _MAX_MEMBER:
+        return pointer
+    return f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+
+
+def _control_characters(value: Any, pointer: str) -> Iterator[tuple[ProblemKind, Fault]]:
+    """Texts with control characters, which no member allows and which no list could print."""
+    if isinstance(value, str):
+        if _CONTROL.search(value):
+            yield "schema", Fault(pointer, "A text has no control characters")
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield from _control_characters(member, _below(pointer, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _control_characters(item, f"{pointer}/{index}")
+
+
+def _beyond_integers(value: object) -> bool:
+    """Whether a count is too large to be the same number for every reader. Only ``sent`` has open-ended numbers."""
+    counts = getattr(value, "sent", value if isinstance(value, dict) else None)
+    return isinstance(counts, dict) and any(type(count) is int and count > _MAX_INTEGER for count in counts.values())
+
+
+def _refusal(kind: ProblemKind, sentence: str) -> Refusal:
+    return Refusal(kind, sentence, provision=VERIFIED, faults=(Fault("", sentence),))

@@ -1,0 +1,28 @@
+"""The intake journal's one table: notices that were refused, as they came. Append-only, made by migration 0004."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(schema="intake")
+
+#: ``authority`` and ``sub``: who sent it. ``notice_id``: None where not even that could be read. ``problem``: kind of
+#: the refusal; ``instance`` the ``urn:uuid`` of the problem the sender was told. ``line``: the notice's bytes (at most 64 KiB); personal, so shown to its sender and the CEC only.
+REFUSED = Table(
+    "refused",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("sub", Text, nullable=False),
+    Column("notice_id", Text),
+    Column("instance", Uuid, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("provision", Text),
+    Column("faults", JSONB, nullable=False),
+    Column("line", LargeBinary, nullable=False),
+    Index("refused_by_authority", "authority", "id"),
+    Index("refused_by_notice", "authority", "notice_id", "id"),
+)
