@@ -30,22 +30,12 @@ def check(jmb: str, pointer: str = "/data/jmb") -> None:
     ``jmb`` is thirteen ASCII digits and nothing else, with a day of the calendar and the right control digit. The
     refusal never repeats the number.
     """
-    if len(jmb) != 13:
-        raise _refusal(pointer, "The personal number must have 13 digits")
-    if not (jmb.isascii() and jmb.isdigit()):
-        raise _refusal(pointer, "The personal number must consist of the digits 0 to 9 only")
-    if _day(jmb[:7]) is None:
-        raise _refusal(pointer, "The personal number does not begin with a day of the calendar")
-    if _remainder(jmb[:12]) % 10 != ord(jmb[12]) - 48:
-        raise _refusal(pointer, "The control digit of the personal number is wrong")
+    _checked(jmb, pointer)
 
 
 def birth_date(jmb: str) -> date:
     """Return the date of birth that a possible personal number states. Raises ``Refusal("jmb")`` for any other."""
-    check(jmb)
-    born_on = _day(jmb[:7])
-    assert born_on is not None
-    return born_on
+    return _checked(jmb, "/data/jmb")
 
 
 def sex(jmb: str) -> Sex:
@@ -66,6 +56,20 @@ def make(born_on: date, region: int, serial: int) -> str | None:
     body = f"{born_on.day:02d}{born_on.month:02d}{born_on.year % 1000:03d}{region:02d}{serial:03d}"
     digit = _remainder(body)
     return None if digit == 10 else f"{body}{digit}"
+
+
+def _checked(jmb: str, pointer: str) -> date:
+    """Return the date of birth in a possible number; refuse any other."""
+    if len(jmb) != 13:
+        raise _refusal(pointer, "The personal number must have 13 digits")
+    if not (jmb.isascii() and jmb.isdigit()):
+        raise _refusal(pointer, "The personal number must consist of the digits 0 to 9 only")
+    born_on = _day(jmb[:7])
+    if born_on is None:
+        raise _refusal(pointer, "The personal number does not begin with a day of the calendar")
+    if _remainder(jmb[:12]) % 10 != ord(jmb[12]) - 48:
+        raise _refusal(pointer, "The control digit of the personal number is wrong")
+    return born_on
 
 
 def _remainder(body: str) -> int:

@@ -1,0 +1,1 @@
+"""The product used from outside, by itself: synthetic feed, demonstration, measurements, conformance."""
