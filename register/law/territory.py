@@ -6,7 +6,7 @@ import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from io import StringIO
 from itertools import groupby
@@ -109,6 +109,8 @@ def _units(cell: str) -> tuple[str, ...]:
 
 _LEADING_DIGITS: Final = re.compile(r"\s*([0-9]+)")
 
+#: What was said about a station, with what decides between two on the same day (R-tie).
+_Statement = tuple[PollingStation | PollingStationAbolished, tuple[datetime, str, str]]
 #: Days [from, to) on which an entry holds, and the code of its station.
 _Held = tuple[date, date | None, str]
 #: The same of an entry about numbers of a street: first, last (None: open), remainder by 2 (None: both sides).
@@ -151,11 +153,11 @@ class Coverage:
         self._settlements: defaultdict[str, list[_Held]] = defaultdict(list)
         self._streets: defaultdict[tuple[str | None, str], list[_Held]] = defaultdict(list)
         self._numbers: defaultdict[tuple[str | None, str], list[_HeldNumbers]] = defaultdict(list)
-        by_code: defaultdict[str, list[Event]] = defaultdict(list)
+        by_code: defaultdict[str, list[_Statement]] = defaultdict(list)
         for event in events:
             data = event.data
             if isinstance(data, PollingStation | PollingStationAbolished) and data.municipality == municipality:
-                by_code[data.code].append(event)
+                by_code[data.code].append((data, event.weight))
                 if self._first is None or data.effective_on < self._first:
                     self._first = data.effective_on
         for code in sorted(by_code):
@@ -235,19 +237,14 @@ def station_on(coverings: Sequence[Covering], day: date) -> Covering | None:
     return None
 
 
-def _versions(events: list[Event]) -> list[tuple[PollingStation, date, date | None]]:
+def _versions(statements: list[_Statement]) -> list[tuple[PollingStation, date, date | None]]:
     """The regular station that one code stands for, with the days [from, to) of each version (R-tie)."""
-
-    def day(event: Event) -> date:
-        assert isinstance(event.data, PollingStation | PollingStationAbolished)
-        return event.data.effective_on
-
-    events.sort(key=lambda event: (day(event), event.weight))
-    deciding = [(from_, list(same_day)[-1].data) for from_, same_day in groupby(events, key=day)]
-    ends: list[date | None] = [from_ for from_, _ in deciding[1:]]
+    statements.sort(key=lambda statement: (statement[0].effective_on, statement[1]))
+    deciding = [list(same_day)[-1][0] for _, same_day in groupby(statements, key=lambda each: each[0].effective_on)]
+    ends: list[date | None] = [data.effective_on for data in deciding[1:]]
     return [
-        (data, from_, to)
-        for (from_, data), to in zip(deciding, [*ends, None], strict=True)
+        (data, data.effective_on, to)
+        for data, to in zip(deciding, [*ends, None], strict=True)
         if isinstance(data, PollingStation) and data.kind == "regular"
     ]
 
@@ -265,9 +262,8 @@ def _over_days(first: date, levels: list[list[_Held]]) -> tuple[Covering, ...]:
     stretches: list[Covering] = []
     for from_, to in zip(days, ends, strict=True):
         station, ambiguous = _decide(levels, from_)
-        if stretches and stretches[-1].station == station and stretches[-1].ambiguous == ambiguous:
-            from_ = stretches.pop().from_
-        stretches.append(Covering(from_, to, station, ambiguous))
+        goes_on = stretches and (stretches[-1].station, stretches[-1].ambiguous) == (station, ambiguous)
+        stretches.append(Covering(stretches.pop().from_ if goes_on else from_, to, station, ambiguous))
     return tuple(stretches)
 
 

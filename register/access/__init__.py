@@ -1,0 +1,25 @@
+"""Who is at the door: tokens, the caller behind them, and the journal of every look.
+
+Whether a caller may do or see something is asked of ``law/competence``; this room only establishes who asks.
+"""
+
+from register.access.door import challenge, current_caller, install, optional_caller
+from register.access.issuer import LOCAL_ISSUER, IssuerError, issue
+from register.access.journal import Look, journal_look, looks
+from register.access.tokens import IssuerUnavailableError, Unauthenticated, Verifier
+
+__all__ = [
+    "LOCAL_ISSUER",
+    "IssuerError",
+    "IssuerUnavailableError",
+    "Look",
+    "Unauthenticated",
+    "Verifier",
+    "challenge",
+    "current_caller",
+    "install",
+    "issue",
+    "journal_look",
+    "looks",
+    "optional_caller",
+]
