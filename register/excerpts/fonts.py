@@ -74,7 +74,7 @@ def digest() -> str:
 
 @lru_cache(maxsize=100_000)
 def fit(text: str, width: float, weight: Weight, sizes: tuple[float, ...], small: tuple[float, ...]) -> Fit | None:
-    """``text`` on one line at the first of ``sizes`` that fits ``width`` points, else on two at the first of ``small``.
+    """``text`` in ``width`` points: on one line at one of ``sizes``, else on one or two lines at one of ``small``.
 
     None when it fits nowhere. Raises KeyError(code point) when the font lacks a character.
     """
@@ -83,6 +83,8 @@ def fit(text: str, width: float, weight: Weight, sizes: tuple[float, ...], small
         if face.width(text, size) <= width:
             return Fit(size, (text,))
     for size in small:
+        if face.width(text, size) <= width:
+            return Fit(size, (text,))
         for at in _break_points(text):
             lines = (text[:at].rstrip(), text[at:].lstrip())
             if all(face.width(line, size) <= width for line in lines):

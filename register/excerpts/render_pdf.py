@@ -43,7 +43,7 @@ _POINTS: Final = 72 / 25.4
 #: Space left and right of a text in its cell, both together, in millimetres; the same as ``inset`` in list.typ.
 _INSET: Final = 3.2
 _REMARK_SIZE: Final = 13.0
-_SIZES: Final = (10.5, 9.5, 8.5)
+_SIZES: Final = (10.5, 9.5, 8.5, 8.0)
 _SMALL: Final = (9.0, 8.0, 7.0, 6.2)
 #: Columns whose longest possible content was seen to fit; tabular figures are wider than the font's own widths say.
 _MEASURED_BY_EYE: Final = frozenset({"no", "born_on", "signature", "remark"})
@@ -88,9 +88,9 @@ def _columns(**widths: float) -> tuple[Column, ...]:
     return tuple(msgspec.structs.replace(_LOOK[key], width=width) for key, width in widths.items())
 
 
-_SIGNED: Final = _columns(no=11, surname=39, given_name=29, parent_name=28, born_on=24, signature=39, remark=12)
+_SIGNED: Final = _columns(no=11, surname=43, given_name=28, parent_name=26, born_on=24, signature=38, remark=12)
 _PLACED: Final = _columns(
-    no=13, surname=40, given_name=31, parent_name=30, born_on=24, municipality=21, polling_station=23
+    no=13, surname=44, given_name=30, parent_name=28, born_on=24, municipality=20, polling_station=23
 )
 LAYOUT: Final[dict[Kind, tuple[Column, ...]]] = {
     "provisional": _PLACED,
@@ -102,11 +102,11 @@ LAYOUT: Final[dict[Kind, tuple[Column, ...]]] = {
     ),
     "diplomatic-mission": _SIGNED,
     "mobile-team": _columns(
-        no=10, surname=31, given_name=23, parent_name=22, born_on=22, address=34, signature=30, remark=10
+        no=10, surname=33, given_name=22, parent_name=21, born_on=22, address=34, signature=30, remark=10
     ),
     "political-entity": _PLACED,
     "marked-deceased": _columns(
-        no=12, surname=38, given_name=28, parent_name=27, born_on=24, municipality=20, polling_station=21, remark=12
+        no=12, surname=42, given_name=27, parent_name=26, born_on=23, municipality=19, polling_station=22, remark=11
     ),
 }
 
@@ -280,7 +280,9 @@ def _fitted(head: ListHead, column: Column, no: int, text: str) -> str | list[An
             f"{head.name}: row {no}, {column.key}: {fonts.FAMILY} has no letter U+{missing.args[0]:04X}"
         ) from None
     if fitted is None:
-        raise LayoutError(f"{head.name}: row {no}, {column.key}: too long for its cell, also on two small lines")
+        raise LayoutError(
+            f"{head.name}: row {no}, {column.key}: too long for its cell, also in small letters on two lines"
+        )
     if fitted.size == _SIZES[0] and len(fitted.lines) == 1:
         return text
     return [fitted.size, *fitted.lines]

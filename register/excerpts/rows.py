@@ -6,6 +6,7 @@ a repeated vote reuses the concluded excerpts).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Final, Literal
@@ -30,6 +31,7 @@ Script = Literal["latin", "cyrillic"]
 #: ``*`` reported deceased, ``M`` votes with the mobile team, ``*M`` both, or nothing.
 Remark = Literal["", "*", "M", "*M"]
 Names = tuple[str, str, str]
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class ListHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,10 +64,16 @@ class ListHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def name(self) -> str:
-        """The list's name within its run: the stem of its file names, and the name in ``excerpt-drawn``."""
+        """The list's name within its run: the stem of its file names, and the name in ``excerpt-drawn``.
+
+        Raises ValueError when a code holds what a file name may not.
+        """
         parts = [self.kind, self.municipality, self.station_code, "cyrillic" if self.script == "cyrillic" else None]
         copy = None if self.copy is None else f"copy{self.copy}"
-        return "_".join(part for part in (*parts, copy) if part)
+        name = "_".join(part for part in (*parts, copy) if part)
+        if not _NAME.fullmatch(name):
+            raise ValueError("codes of a list are letters without accents, digits, dots, hyphens and underscores")
+        return name
 
 
 class ListRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
