@@ -36,7 +36,7 @@ class FilesError(Exception):
     """The log's files do not hold what they should."""
 
 
-class Damage(FilesError):
+class DamageError(FilesError):
     """A hash in one of the files is not the one that belongs there."""
 
     def __init__(self, file: str, index: int, position: int) -> None:
@@ -161,7 +161,7 @@ class LogFiles:
     def check(self, size: int) -> bytes:
         """Make every hash again from the entries, compare, and give the root at ``size``.
 
-        Raises Damage with the first wrong hash, FilesError when the files are too short.
+        Raises DamageError with the first wrong hash, FilesError when the files are too short.
         """
         stack = Stack()
         for start in range(0, size, TILE):
@@ -229,7 +229,7 @@ class LogFiles:
     def _compare(self, file: int, index: int, expected: Sequence[bytes]) -> None:
         for at, (held, right) in enumerate(zip(self._hashes(file, index, len(expected)), expected, strict=True), index):
             if held != right:
-                raise Damage(_NAMES[file], at, at * _SPAN[file] + 1)
+                raise DamageError(_NAMES[file], at, at * _SPAN[file] + 1)
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -243,7 +243,7 @@ def replace_file(path: Path, content: bytes) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-    os.replace(beside, path)
+    beside.replace(path)
     sync_folder(path.parent)
 
 

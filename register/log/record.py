@@ -19,17 +19,28 @@ class StoredRecord(Protocol):
     """One row of the event store, as the log reads it. ``state`` is canonical JSON."""
 
     @property
-    def position(self) -> int: ...
+    def position(self) -> int:
+        """1, 2, 3 … over the whole store."""
+
     @property
-    def stream(self) -> UUID: ...
+    def stream(self) -> UUID:
+        """The stream the event is filed in."""
+
     @property
-    def version(self) -> int: ...
+    def version(self) -> int:
+        """1, 2, 3 … within its stream."""
+
     @property
-    def topic(self) -> str: ...
+    def topic(self) -> str:
+        """The event's type, with its number."""
+
     @property
-    def recorded_at(self) -> datetime: ...
+    def recorded_at(self) -> datetime:
+        """When the store took it; with a zone."""
+
     @property
-    def state(self) -> bytes: ...
+    def state(self) -> bytes:
+        """``{"data":…,"id":…,"personal":…,"source":…,"time":…}`` as canonical JSON; ``personal`` may be absent."""
 
 
 class _State(msgspec.Struct, forbid_unknown_fields=True, gc=False):

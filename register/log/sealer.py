@@ -36,11 +36,11 @@ _BATCH: Final = 8_192
 _STRIDE: Final = 1_000_000
 
 
-class SealRefused(Exception):
+class SealError(Exception):
     """The sealer does not sign, because what it would sign does not continue what was signed or published."""
 
 
-class PositionsNotConsecutive(SealRefused):
+class GapError(SealError):
     """The event store has a hole, or an event out of its place."""
 
     def __init__(self, expected: int, found: int | None) -> None:
@@ -51,8 +51,11 @@ class PositionsNotConsecutive(SealRefused):
 class Source(Protocol):
     """What the sealer needs of the event store."""
 
-    def head(self) -> int: ...
-    def records(self, after: int, upto: int | None = None) -> Iterable[StoredRecord]: ...
+    def head(self) -> int:
+        """Position of the last event; 0 when there is none."""
+
+    def records(self, after: int, upto: int | None = None) -> Iterable[StoredRecord]:
+        """The events behind position ``after`` (up to and with ``upto``), in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Sealer:
         """Seal everything recorded (or up to position ``upto``), and give the newest checkpoint.
 
         Each size in ``at`` gets a checkpoint of its own, also one already passed; so does each conclusion. Waits while
-        another sealer works. Raises SealRefused, PositionsNotConsecutive, RecordError, and ValueError for positions
+        another sealer works. Raises SealError, GapError, RecordError, and ValueError for positions
         that are not recorded yet.
         """
         target = self._source.head() if upto is None else upto
@@ -128,7 +131,7 @@ class Sealer:
     def rebuild(self) -> Sealed:
         """Throw the five files away and make them again from the event store; nothing is signed.
 
-        Raises SealRefused when the event store no longer gives the root that was signed.
+        Raises SealError when the event store no longer gives the root that was signed.
         """
         with self._alone() as connection, LogFiles(self._folder, write=True) as files:
             files.cut(0)
@@ -151,7 +154,7 @@ class Sealer:
         last = _newest(connection)
         if last is None:
             if published is not None:
-                raise SealRefused("a checkpoint was published that the database does not know: was it restored?")
+                raise SealError("a checkpoint was published that the database does not know: was it restored?")
             files.cut(0)
             files.sync()
             last = self._commit(connection, files, [0])
@@ -165,7 +168,7 @@ class Sealer:
             held = stop
         files.sync()
         if self._root(files, last.size) != last.checkpoint.root:
-            raise SealRefused(f"files or event store no longer give the root signed for size {last.size}")
+            raise SealError(f"files or event store no longer give the root signed for size {last.size}")
         if published != last.checkpoint:
             self._publish(last)
         return last
@@ -174,18 +177,18 @@ class Sealer:
         try:
             signed = verify_checkpoint(last.note, [self._signer.key], check_signature)
         except NoteError as error:
-            raise SealRefused(f"the last checkpoint was not signed by this log's key: {error}") from error
+            raise SealError(f"the last checkpoint was not signed by this log's key: {error}") from error
         if signed != last.checkpoint:
-            raise SealRefused("the last checkpoint says another thing than its note")
+            raise SealError("the last checkpoint says another thing than its note")
         if self._source.head() < last.size:
-            raise SealRefused("the event store holds less than was signed: was it restored?")
+            raise SealError("the event store holds less than was signed: was it restored?")
         if published is None:
             return
         if published.size > last.size:
-            raise SealRefused("the published checkpoint is ahead of the database: was it restored?")
+            raise SealError("the published checkpoint is ahead of the database: was it restored?")
         known = _of_size(connection, published.size)
         if known is None or known.checkpoint != published:
-            raise SealRefused("the published checkpoint is not one of the database's: the log would fork")
+            raise SealError("the published checkpoint is not one of the database's: the log would fork")
 
     def _published(self) -> Checkpoint | None:
         raw = published_note(self._folder)
@@ -194,7 +197,7 @@ class Sealer:
         try:
             return verify_checkpoint(raw, [self._signer.key], check_signature)
         except NoteError as error:
-            raise SealRefused(f"the published checkpoint cannot be trusted: {error}") from error
+            raise SealError(f"the published checkpoint cannot be trusted: {error}") from error
 
     def _append(self, files: LogFiles, size: int, stop: int) -> list[int]:
         """Append the records of positions ``size + 1 … stop``; gives those of them that need a checkpoint."""
@@ -204,7 +207,7 @@ class Sealer:
         for stored in self._source.records(after=size, upto=stop):
             position += 1
             if stored.position != position or position > stop:
-                raise PositionsNotConsecutive(position, stored.position)
+                raise GapError(position, stored.position)
             entries.append(entry_of(record_of(stored)))
             if stored.topic in _LANDMARKS:
                 landmarks.append(position)
@@ -212,7 +215,7 @@ class Sealer:
                 size = files.append(size, entries)
                 entries.clear()
         if position != stop:
-            raise PositionsNotConsecutive(position + 1, None)
+            raise GapError(position + 1, None)
         files.append(size, entries)
         return landmarks
 
@@ -223,7 +226,7 @@ class Sealer:
             before = _of_size(connection, size)
             if before is not None:
                 if before.checkpoint.root != root:
-                    raise SealRefused(f"another root was signed for size {size}")
+                    raise SealError(f"another root was signed for size {size}")
                 continue
             note = self._signer.sign(Checkpoint(self._signer.key.name, size, root))
             row = {"size": size, "root": root, "note": note.decode(), "sealed_at": self._clock()}
@@ -231,7 +234,7 @@ class Sealer:
         newest = _newest(connection)
         connection.commit()
         if newest is None:
-            raise SealRefused("nothing was signed")
+            raise SealError("nothing was signed")
         return newest
 
     def _publish(self, sealed: Sealed) -> None:
@@ -241,7 +244,7 @@ class Sealer:
         try:
             return files.root(size)
         except FilesError as error:
-            raise SealRefused(f"the log's files cannot be read: {error}") from error
+            raise SealError(f"the log's files cannot be read: {error}") from error
 
 
 def published_note(folder: Path) -> bytes | None:

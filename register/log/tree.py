@@ -160,7 +160,7 @@ def verify_consistency(old: int, new: int, proof: Sequence[bytes], old_root: byt
     _require_hashes(old_root, new_root, *proof)
     if not 0 <= old <= new:
         raise ProofError("the older tree is larger than the newer one")
-    if old == 0 or old == new:
+    if old in {0, new}:
         _verify_trivial(old, new, proof, old_root, new_root)
         return
     rest = list(proof)

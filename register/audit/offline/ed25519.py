@@ -80,10 +80,7 @@ def _add_multiples(first: int, one: _Point, second: int, other: _Point) -> _Poin
     return found
 
 
-def _base() -> _Point:
-    point = _decode((4 * pow(5, -1, _P) % _P).to_bytes(32, "little"))
-    assert point is not None
-    return point
-
-
-_BASE: Final = _base()
+#: The base point: y = 4/5, x even (RFC 8032, 5.1).
+_BASE_X: Final = 15112221349535400772501151409588531511454012693041857206046113283949847762202
+_BASE_Y: Final = 4 * pow(5, -1, _P) % _P
+_BASE: Final[_Point] = (_BASE_X, _BASE_Y, 1, _BASE_X * _BASE_Y % _P)
