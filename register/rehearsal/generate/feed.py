@@ -25,7 +25,7 @@ from .places import Entry, Municipality, Place, Station, allocate, read_municipa
 
 REFERENCE: Final = Path(__file__).parents[3] / "contracts" / "reference" / "municipalities.csv"
 #: Authorities send control totals for the last so many days of the feed.
-CONTROL_DAYS: Final = 14
+CONTROL_DAYS: Final = 28
 #: The municipalities of a small feed: one of each entity and Brčko, then by code.
 _FIRST: Final = ("10049", BRCKO, "20486", "20567", "11606", "20583", "10545")
 _VOTERS_PER_MUNICIPALITY: Final = 1_500
