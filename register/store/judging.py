@@ -73,23 +73,29 @@ class Prepared(msgspec.Struct, frozen=True):
         return (self.pending.source, data.annuls) if isinstance(data, Annulment) else None
 
 
+class Place(msgspec.Struct):
+    """A stream and its last version."""
+
+    stream: UUID
+    version: int = 0
+
+
 class Recorded(msgspec.Struct, frozen=True):
-    """What the event store holds under a key."""
+    """What the event store holds under a key. ``place`` matters for what may be annulled only."""
 
     content: bytes
     position: int
     recorded_at: datetime
     topic: str
-    stream: UUID
+    place: Place
 
 
 class Known(msgspec.Struct):
-    """What the event store knows that bears on one append, read under the lock."""
+    """What the event store knows that bears on one append, read under the lock: by key, and by subject."""
 
     head: int
     keys: dict[Key, Recorded]
-    streams: dict[str, UUID]
-    versions: dict[UUID, int]
+    places: dict[str, Place]
 
 
 class Judgement(msgspec.Struct):
@@ -120,19 +126,27 @@ def judge(
         if earlier is not None:
             result.receipts.append(_again(item, earlier))
             continue
-        stream = _stream(item, known, result, new_stream)
-        if stream is None:
+        place = _place(item, known, result, new_stream)
+        if place is None:
             result.receipts.append(Receipt(status="refused", refusal=_no_annulment()))
             continue
-        version = known.versions.get(stream, 0)
-        if pending.expected_version is not None and pending.expected_version != version:
-            raise ConcurrencyError(index, pending.expected_version, version)
+        if pending.expected_version is not None and pending.expected_version != place.version:
+            raise ConcurrencyError(index, pending.expected_version, place.version)
         position += 1
-        known.versions[stream] = version + 1
-        known.keys[key] = Recorded(item.content, position, recorded_at, pending.data.TOPIC, stream)
+        place.version += 1
+        known.keys[key] = Recorded(item.content, position, recorded_at, pending.data.TOPIC, place)
         result.keys.append((key, item.content, position))
         result.filed.append(
-            Filed(stream, version + 1, pending.source, pending.id, pending.time, pending.data, pending.salt, item.state)
+            Filed(
+                place.stream,
+                place.version,
+                pending.source,
+                pending.id,
+                pending.time,
+                pending.data,
+                pending.salt,
+                item.state,
+            )
         )
         result.receipts.append(Receipt(status="recorded", position=position, recorded_at=recorded_at))
     return result
@@ -146,18 +160,18 @@ def _again(item: Prepared, earlier: Recorded) -> Receipt:
     return Receipt(status="refused", refusal=Refusal("id-conflict", detail, faults=(Fault("/id", detail),)))
 
 
-def _stream(item: Prepared, known: Known, result: Judgement, new_stream: Callable[[], UUID]) -> UUID | None:
+def _place(item: Prepared, known: Known, result: Judgement, new_stream: Callable[[], UUID]) -> Place | None:
     """The stream to file in; None when an annulment points to nothing it may annul."""
     if item.annulled is not None:
         target = known.keys.get(item.annulled)
         if target is None or target.topic == Annulment.TOPIC or target.topic not in NOTICE_BY_TYPE:
             return None
-        return target.stream
-    stream = known.streams.get(item.subject)
-    if stream is None:
-        stream = known.streams[item.subject] = new_stream()
-        result.subjects.append((item.subject, stream))
-    return stream
+        return target.place
+    place = known.places.get(item.subject)
+    if place is None:
+        place = known.places[item.subject] = Place(new_stream())
+        result.subjects.append((item.subject, place.stream))
+    return place
 
 
 def _no_annulment() -> Refusal:

@@ -9,17 +9,17 @@ collide, and the head is stale.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, Self
-from uuid import UUID
 
+import msgspec
 import psycopg
 from psycopg.rows import tuple_row
 
 from register.law.events import Annulment, subject_of
 from register.store import codec
-from register.store.judging import Judgement, Key, Known, Pending, Prepared, Receipt, Recorded, judge
+from register.store.judging import Judgement, Key, Known, Pending, Place, Prepared, Receipt, Recorded, judge
 from register.store.reading import Reader
 from register.store.recorder import (
     SMALL,
@@ -39,14 +39,17 @@ _APPEND_NEW: Final = (
 )
 _SOURCES: Final = "SELECT source, no FROM store.source WHERE source = ANY(%s)"
 _NEW_SOURCES: Final = "INSERT INTO store.source (source) SELECT unnest(%s::text[]) RETURNING source, no"
+# Lists of thousands of texts go over as one JSON text: psycopg writes arrays element by element, in Python.
 _KEYS: Final = (
-    "SELECT u.no, k.id, k.content, k.position, e.recorded_at, e.topic, e.originator_id"
-    " FROM unnest(%s::int4[], %s::text[]) AS u(no, id)"
-    " JOIN store.event_key k ON k.source_no = u.no AND k.id = u.id"
+    "SELECT k.source_no, k.id, k.content, k.position, e.recorded_at, e.topic, e.originator_id"
+    " FROM ROWS FROM (json_array_elements_text(%s), json_array_elements_text(%s)) AS u(no, id)"
+    " JOIN store.event_key k ON k.source_no = u.no::int4 AND k.id = u.id"
     " JOIN store.event e ON e.notification_id = k.position"
 )
-_STREAMS: Final = (
-    "SELECT s.subject, s.stream FROM unnest(%s::text[]) AS u(subject) JOIN store.subject s ON s.subject = u.subject"
+_PLACES: Final = (
+    "SELECT s.subject, s.stream,"
+    " (SELECT max(e.originator_version) FROM store.event e WHERE e.originator_id = s.stream)"
+    " FROM json_array_elements_text(%s) AS u(subject) JOIN store.subject s ON s.subject = u.subject"
 )
 _VERSIONS: Final = (
     "SELECT u.stream, (SELECT max(e.originator_version) FROM store.event e WHERE e.originator_id = u.stream)"
@@ -132,7 +135,7 @@ class Store(Reader):
             [p.pending.id for p in prepared],
             [p.content for p in prepared],
             [p.subject for p in prepared],
-            [self._stream_ids.new(now) for _ in prepared],
+            self._stream_ids.new(now, len(prepared)),
             [p.pending.data.TOPIC for p in prepared],
             [p.state for p in prepared],
             now,
@@ -152,10 +155,9 @@ class Store(Reader):
             sources: dict[str, int] = dict(
                 writing.cursor.execute(_SOURCES, (list({p.pending.source for p in prepared}),)).fetchall()
             )
-            known = _look_up(writing.cursor, prepared, sources, writing.head)
-            result = judge(
-                prepared, known, recorded_at=recorded_at, new_stream=lambda: self._stream_ids.new(recorded_at)
-            )
+            known, new = _look_up(writing.cursor, prepared, sources, writing.head)
+            new_streams = iter(self._stream_ids.new(recorded_at, new))
+            result = judge(prepared, known, recorded_at=recorded_at, new_stream=new_streams.__next__)
             if result.filed:
                 self.register.events.put(
                     result.filed,
@@ -182,26 +184,43 @@ def _is_simple(prepared: Sequence[Prepared]) -> bool:
     )
 
 
-def _look_up(cursor: TupleCursor, prepared: Sequence[Prepared], sources: dict[str, int], head: int) -> Known:
-    """What is recorded under the keys, the annulled keys, the subjects; and the versions of the streams concerned."""
-    wanted: set[Key] = set()
-    for item in prepared:
-        wanted.add((item.pending.source, item.pending.id))
-        if item.annulled is not None:
-            wanted.add(item.annulled)
+def _look_up(
+    cursor: TupleCursor, prepared: Sequence[Prepared], sources: dict[str, int], head: int
+) -> tuple[Known, int]:
+    """What is recorded under the keys, the annulled keys and the subjects; and how many subjects are new at most."""
+    wanted: set[Key] = {(item.pending.source, item.pending.id) for item in prepared}
+    annulled = {item.annulled for item in prepared if not item.subject and item.annulled is not None}
+    rows = _recorded(cursor, wanted | annulled, sources)
+    subjects = {p.subject for p in prepared if p.subject and (p.pending.source, p.pending.id) not in rows}
+    places: dict[str, Place] = {}
+    if subjects:
+        found = cursor.execute(_PLACES, (_json(subjects),), prepare=True)
+        places = {subject: Place(stream, version or 0) for subject, stream, version in found}
+    # A stream that is both a subject's and an annulled notice's has one place: its versions are counted once.
+    by_stream = {place.stream: place for place in places.values()} if annulled else {}
+    missing = [rows[key][4] for key in annulled if key in rows and rows[key][4] not in by_stream]
+    if missing:
+        found = cursor.execute(_VERSIONS, (missing,))
+        by_stream |= {stream: Place(stream, version) for stream, version in found}
+    keys = {
+        key: Recorded(content, position, recorded_at, topic, by_stream.get(stream) or Place(stream))
+        for key, (content, position, recorded_at, topic, stream) in rows.items()
+    }
+    return Known(head, keys, places), len(subjects) - len(places)
+
+
+def _recorded(cursor: TupleCursor, wanted: set[Key], sources: dict[str, int]) -> dict[Key, tuple[Any, ...]]:
+    """(content, position, recorded_at, topic, stream) of those keys that are recorded."""
     asked = [key for key in wanted if key[0] in sources]
+    if not asked:
+        return {}
     names = {no: source for source, no in sources.items()}
-    keys: dict[Key, Recorded] = {}
-    if asked:
-        rows = cursor.execute(_KEYS, ([sources[source] for source, _ in asked], [number for _, number in asked]))
-        keys = {(names[no], number): Recorded(*rest) for no, number, *rest in rows}
-    subjects = {p.subject for p in prepared if p.subject and (p.pending.source, p.pending.id) not in keys}
-    streams: dict[str, UUID] = dict(cursor.execute(_STREAMS, (list(subjects),)).fetchall()) if subjects else {}
-    concerned = set(streams.values()) | {keys[p.annulled].stream for p in prepared if p.annulled in keys}
-    versions: dict[UUID, int] = {}
-    if concerned:
-        versions = dict(cursor.execute(_VERSIONS, (list(concerned),)).fetchall())
-    return Known(head, keys, streams, versions)
+    parameters = (_json([sources[source] for source, _ in asked]), _json([number for _, number in asked]))
+    return {(names[row[0]], row[1]): row[2:] for row in cursor.execute(_KEYS, parameters, prepare=True)}
+
+
+def _json(values: Collection[str] | Collection[int]) -> str:
+    return msgspec.json.encode(values).decode()
 
 
 def write_keys(cursor: TupleCursor, result: Judgement, sources: dict[str, int]) -> None:

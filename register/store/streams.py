@@ -16,6 +16,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _TAIL_BITS: Final = 74
 _LOW_BITS: Final = 62
+_LOW: Final = (1 << _LOW_BITS) - 1
 
 
 class StreamIds:
@@ -31,13 +32,17 @@ class StreamIds:
         self._millisecond = -1
         self._tail = 0
 
-    def new(self, now: datetime) -> UUID:
-        """A new identity at ``now`` (with an offset from UTC)."""
+    def new(self, now: datetime, count: int) -> list[UUID]:
+        """New identities at ``now`` (with an offset from UTC), ascending."""
         millisecond = (now - _EPOCH) // _MILLISECOND
         with self._lock:
-            self._tail += 1 + int.from_bytes(self._random_bytes(4))
-            if millisecond > self._millisecond or self._tail >> _TAIL_BITS:
-                self._millisecond = max(millisecond, self._millisecond + 1)
-                self._tail = int.from_bytes(self._random_bytes(10)) >> 7  # top bit clear: room to count on
-            high, low = self._tail >> _LOW_BITS, self._tail & ((1 << _LOW_BITS) - 1)
-            return UUID(int=self._millisecond << 80 | 7 << 76 | high << 64 | 2 << 62 | low)
+            steps = self._random_bytes(4 * count)
+            return [self._next(millisecond, int.from_bytes(steps[at : at + 4])) for at in range(0, 4 * count, 4)]
+
+    def _next(self, millisecond: int, step: int) -> UUID:
+        self._tail += 1 + step
+        if millisecond > self._millisecond or self._tail >> _TAIL_BITS:
+            self._millisecond = max(millisecond, self._millisecond + 1)
+            self._tail = int.from_bytes(self._random_bytes(10)) >> 7  # top bit clear: room to count on
+        high, low = self._tail >> _LOW_BITS, self._tail & _LOW
+        return UUID(int=self._millisecond << 80 | 7 << 76 | high << 64 | 2 << 62 | low)
