@@ -205,8 +205,8 @@ def _unknown(ordered: list[tuple[Event, PersonNotice]]) -> Facts:
 def _take(facts: Facts, today: list[tuple[Event, PersonNotice]], rolling: Rolling | None) -> None:
     """Take one day's events into account, in order.
 
-    Ends of residence come after the residences of the same day (R7), and what a commission sent after both, since it
-    is judged by where the person resides on that day.
+    Ends of residence come after the residences of the same day (R7), options after both, and reports of a death last:
+    what a commission sent is judged by where the person resides and counts at the end of that day.
     """
     later: list[tuple[Event, PersonNotice]] = []
     for event, data in today:
@@ -234,7 +234,8 @@ def _take(facts: Facts, today: list[tuple[Event, PersonNotice]], rolling: Rollin
     for event, data in later:
         if isinstance(data, VotingOption):
             _take_option(facts, event, data, rolling)
-        elif isinstance(data, ReportedDeceased):
+    for event, data in later:
+        if isinstance(data, ReportedDeceased):
             sender = franchise.commission_of(event)
             if sender is None or franchise.concerns(facts, sender):
                 facts.marked_deceased = True
@@ -317,19 +318,21 @@ def _take_option(facts: Facts, event: Event, data: VotingOption, rolling: Rollin
             facts.mobile_for_election = data.option == "mobile-team"
         else:
             facts.mobile_standing = data.option == "mobile-team"
-    if data.option == "mobile-team" or (rolling is not None and data.effective_on > rolling.options_until):
+    if data.option == "mobile-team":
         return
-    if for_election:
-        facts.election_option = data
-    else:
+    in_time = rolling is None or data.effective_on <= rolling.options_until
+    if not for_election:
         facts.standing_option = data
+        facts.counted_option = data if in_time else facts.counted_option
+    elif in_time:
+        facts.election_option = data
 
 
 def _answer(facts: Facts, day: date) -> Answer:
     """The answer on ``day`` by the facts: R1-R8 and U1-U4."""
     found = franchise.grounds(facts, day)
     entered = not found
-    counts_in = franchise.would_count_in(facts) if entered else None
+    counts_in = franchise.would_count_in(facts, facts.option) if entered else None
     residence = franchise.permanent_residence(facts)
     option = facts.option
     return Answer(

@@ -85,6 +85,7 @@ class Facts:
         "born_on",
         "capacity",
         "citizenship_ended",
+        "counted_option",
         "dead",
         "election_option",
         "entity_option",
@@ -128,7 +129,9 @@ class Facts:
         self.temporary_ended = False
         self.refugee: RefugeeStatus | None = None
         self.entity_option: Entity | None = None
+        #: The standing option of the register; the one that counts for the roll; the one that names the election.
         self.standing_option: VotingOption | None = None
+        self.counted_option: VotingOption | None = None
         self.election_option: VotingOption | None = None
         self.mobile_standing = False
         self.mobile_for_election: bool | None = None
@@ -137,7 +140,7 @@ class Facts:
     @property
     def option(self) -> VotingOption | None:
         """The option that decides: one that names the election goes before a standing one."""
-        return self.standing_option if self.election_option is None else self.election_option
+        return self.counted_option if self.election_option is None else self.election_option
 
     @property
     def mobile_team(self) -> bool:
@@ -203,10 +206,10 @@ def grounds(facts: Facts, day: date) -> tuple[Ground, ...]:
     return tuple(found)
 
 
-def would_count_in(facts: Facts) -> str | None:
-    """The municipality in which an entry counts: U2 (20.8, 3.6 b) before U1 (1.5) before U3 (20.8(6))."""
-    if facts.option is not None and facts.option.municipality_1991 is not None:
-        return facts.option.municipality_1991
+def would_count_in(facts: Facts, option: VotingOption | None) -> str | None:
+    """The municipality an entry counts in under an option: U2 (20.8, 3.6 b) before U1 (1.5) before U3 (20.8(6))."""
+    if option is not None and option.municipality_1991 is not None:
+        return option.municipality_1991
     residence = permanent_residence(facts)
     if residence is not None:
         return residence.municipality
@@ -221,13 +224,17 @@ def entity(facts: Facts, counts_in: str | None) -> Entity | None:
 
 
 def concerns(facts: Facts, municipality: str) -> bool:
-    """Whether the person resides or counts in a commission's municipality; otherwise its notice has no effect (3.5)."""
+    """Whether the person resides or counts in a commission's municipality; otherwise its notice has no effect (3.5).
+
+    Residence is permanent or temporary. Where the person counts is asked of the register, by the standing option: the
+    same notice has effect, or has none, whichever roll is drawn up.
+    """
     residence = permanent_residence(facts)
     if residence is not None and residence.municipality == municipality:
         return True
     if facts.temporary is not None and not facts.temporary_ended and facts.temporary.municipality == municipality:
         return True
-    return would_count_in(facts) == municipality
+    return would_count_in(facts, facts.standing_option) == municipality
 
 
 def commission_of(event: Event) -> str | None:

@@ -43,16 +43,21 @@ def _join(streams: Mapping[UUID, Sequence[Event]]) -> tuple[set[int], dict[UUID,
     alive = {stream: live(events) for stream, events in streams.items()}
     by_number = {number: stream for stream, events in streams.items() for number in _numbers(events)}
     identities = {stream: _identities(events) for stream, events in alive.items()}
+    # Two numbers replaced by the same new one are one person, also before anything else is known of that one: until
+    # then, the first number linked to it stands for it.
+    unreported: dict[str, UUID] = {}
     for stream, events in alive.items():
         for event in events:
-            other = by_number.get(event.data.new_jmb) if isinstance(event.data, JmbReplaced) else None
-            if other is None:
+            if not isinstance(event.data, JmbReplaced):
                 continue
-            if len(identities[stream] | identities[other]) > 1:
+            other = by_number.get(event.data.new_jmb)
+            if len(identities[stream].union(() if other is None else identities[other])) > 1:
                 dead.add(event.position)
-            else:
-                a, b = _find(parent, stream), _find(parent, other)
-                parent[max(a, b)] = min(a, b)
+                continue
+            if other is None:
+                other = unreported.setdefault(event.data.new_jmb, stream)
+            a, b = _find(parent, stream), _find(parent, other)
+            parent[max(a, b)] = min(a, b)
     return dead, parent
 
 

@@ -88,7 +88,7 @@ def stand(events: Iterable[Event], roll: Roll, coverage: Coverage | None) -> Rol
     barred = [g for g in franchise.grounds(on_the_day, roll.called.day) if g != "no-residence"]
     if barred or not franchise.residence_suffices(at_conclusion):
         return None
-    counts_in = franchise.would_count_in(at_conclusion)
+    counts_in = franchise.would_count_in(at_conclusion, at_conclusion.option)
     if counts_in is None or counts_in not in roll.municipalities:
         return None
     residence = franchise.permanent_residence(at_conclusion)

@@ -86,7 +86,7 @@ class Chronicle:
 
     def _stand(self, group: Group) -> tuple[dict[UUID, tuple[Stretch, ...]], dict[UUID, UUID]]:
         """The persons of a group with their stretches, and the streams that belong to a person of another id."""
-        if len(group) == 1:
+        if group[0] not in self._groups:
             stretches = timeline(self._events[group[0]])
             return ({group[0]: stretches} if stretches else {}), {}
         streams = {s: self._events[s] for s in group if self._events[s]}
@@ -108,7 +108,7 @@ class Chronicle:
 
 
 def _groups(streams: Mapping[UUID, Sequence[Event]], upcoming: Sequence[Event]) -> dict[UUID, Group]:
-    """For each stream that any link, live or not, may connect with others: all of those, itself included.
+    """For each stream that has to do with any link, live or not: all that links may connect it with, and itself.
 
     A group larger than need be costs time only: who is one person is decided at each position from the events.
     """
@@ -122,10 +122,10 @@ def _groups(streams: Mapping[UUID, Sequence[Event]], upcoming: Sequence[Event]) 
                     links.append((event.stream, event.data.new_jmb))
     neighbours: dict[UUID, set[UUID]] = {}
     for stream, number in links:
-        other = number_of.get(number)
-        if other is not None:
-            neighbours.setdefault(stream, set()).add(other)
-            neighbours.setdefault(other, set()).add(stream)
+        # A number nobody has reported on yet still connects those it replaces.
+        other = number_of.setdefault(number, stream)
+        neighbours.setdefault(stream, set()).add(other)
+        neighbours.setdefault(other, set()).add(stream)
     groups: dict[UUID, Group] = {}
     for start in neighbours:
         if start in groups:
