@@ -127,6 +127,18 @@ def residence(events, day):  # R7
     return moved_in.data
 
 
+def temporary_residence(events, day):
+    """Where the person stays beside that, at home or abroad; a later stay takes the place of an earlier one."""
+    stays = last(e for e in of(events, Residence, until=day) if e.data.kind != "permanent")
+    if stays is None:
+        return None
+    for end in of(events, ResidenceEnded, until=day):
+        same = (end.data.kind, end.data.municipality) == (stays.data.kind, stays.data.municipality)
+        if same and end.data.effective_on >= stays.data.effective_on:
+            return None
+    return stays.data
+
+
 def refugee(events, day):
     """The refugee status in force, or None."""
     decides = last(of(events, RefugeeStatus, RefugeeStatusEnded, until=day))
@@ -182,13 +194,16 @@ def would_count_in(events, day, option):
 
 
 def concerns(events, event, option_before):
-    """A commission's word has effect only about a person who resides or counts in its municipality."""
+    """A commission's word has effect only about a person who resides or counts in its municipality.
+
+    Residence is permanent or temporary; where the person counts is asked of the register, not of one election.
+    """
     own = commission_of(event)
     if own is None:
         return True
     day = event.data.effective_on
-    at_home = residence(events, day)
-    resides = at_home is not None and at_home.municipality == own
+    homes = (residence(events, day), temporary_residence(events, day))
+    resides = any(home is not None and home.municipality == own for home in homes)
     return resides or would_count_in(events, day, option_before) == own
 
 
@@ -253,14 +268,9 @@ def name_on(events, day, member):
 
 
 def agree(events, one, other):
-    """Whether no live citizen event of the one number contradicts one of the other in date of birth or sex."""
-    return all(
-        (a.data.born_on, a.data.sex) == (b.data.born_on, b.data.sex)
-        for a in of(events, Citizen)
-        if a.data.jmb == one
-        for b in of(events, Citizen)
-        if b.data.jmb == other
-    )
+    """Whether all live citizen events of the two numbers say the same of date of birth and sex."""
+    said = {(e.data.born_on, e.data.sex) for e in of(events, Citizen) if e.data.jmb in (one, other)}
+    return len(said) <= 1
 
 
 def links(events):

@@ -1,0 +1,60 @@
+"""The register's law against a second, naive reading of the same rules (tests/naive.py), on histories nobody thought of."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from register.law.dossier import on_day, timeline
+from register.law.events import Event
+from register.law.persons import members, persons
+from tests import naive
+from tests.properties.histories import STREAMS, WINDOW, histories, streams_of, tried
+
+
+def product(events: list[Event]) -> dict:
+    return {person: timeline(of_person) for person, of_person in persons(streams_of(events)).items()}
+
+
+def assert_same(events: list[Event]) -> None:
+    """Both readings part the numbers into the same persons, and say the same of each on every day."""
+    answers = product(events)
+    expected = {min(STREAMS[n] for n in p if any(e.stream == STREAMS[n] for e in events)): p for p in naive.people(events)}
+    assert answers.keys() == expected.keys()
+    for person, numbers in expected.items():
+        for day in WINDOW:
+            told = on_day(answers[person], day)
+            want = naive.answer(events, numbers, day)
+            got = naive.Answer(**{name: getattr(told, name) for name in naive.Answer.__dataclass_fields__})
+            assert got == want, f"{person} on {day}"
+
+
+@tried(200)
+@given(histories())
+def test_both_readings_agree_on_every_day(events):
+    assert_same(events)
+
+
+@tried(40)
+@given(histories(most=15))
+def test_both_readings_agree_at_every_position(events):
+    for position in range(len(events) + 1):
+        assert_same(events[:position])
+
+
+@tried(150)
+@given(histories(), st.randoms(use_true_random=False))
+def test_order_of_arrival_plays_no_part(events, random):
+    shuffled = list(events)
+    random.shuffle(shuffled)
+    assert product(shuffled) == product(events)
+
+
+@tried(150)
+@given(histories())
+def test_every_number_belongs_to_exactly_one_person(events):
+    streams = streams_of(events)
+    belongs = members(streams)
+    assert belongs.keys() == streams.keys()
+    assert all(belongs[person] == person <= stream for stream, person in belongs.items())
+    assert set(persons(streams)) == set(belongs.values())
