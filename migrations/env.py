@@ -5,36 +5,33 @@ The connection comes from `register.database.schema`; there is no offline mode, 
 
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import context
 
-from register.database.schema import LOCK_TIMEOUT, MIGRATION_LOCK, VERSIONS_SCHEMA, VERSIONS_TABLE
-
-#: Modules that declare tables, each as `metadata`.
-DECLARING = ("register.intake.tables", "register.projection.tables", "register.log.tables", "register.access")
+import register
+from register.database.schema import COMPARING, LOCK_TIMEOUT, MIGRATION_LOCK, VERSIONS_SCHEMA, VERSIONS_TABLE
 
 
 def declared_metadata() -> list[sa.MetaData]:
-    """The tables the rooms declare, of those rooms that declare any."""
+    """The tables the rooms declare: `metadata` of each room's module `tables`, where there is one."""
     declared = []
-    for name in DECLARING:
-        room = name.rpartition(".")[0]
-        if find_spec(room) is None or find_spec(name) is None:
-            continue
-        metadata = getattr(import_module(name), "metadata", None)
-        if metadata is not None:
-            declared.append(metadata)
+    for room in iter_modules(register.__path__, "register."):
+        if room.ispkg and find_spec(f"{room.name}.tables") is not None:
+            metadata = getattr(import_module(f"{room.name}.tables"), "metadata", None)
+            if metadata is not None:
+                declared.append(metadata)
     return declared
 
 
-METADATA = declared_metadata()
-DECLARED = {(table.schema, table.name) for metadata in METADATA for table in metadata.tables.values()}
-SCHEMAS = {schema for schema, _ in DECLARED}
+# Migrating needs no tables declared, and need not wait for the rooms to be loaded.
+METADATA = declared_metadata() if context.config.attributes.get(COMPARING) else []
+SCHEMAS = {table.schema for metadata in METADATA for table in metadata.tables.values()}
 
 
-def compared(name: str | None, kind: str, parents: Any) -> bool:
+def compared(name: str | None, kind: str, _parents: Any) -> bool:
     """Only schemas whose tables are declared are compared; the event store's are made by hand."""
     return name in SCHEMAS if kind == "schema" else True
 

@@ -24,7 +24,7 @@ CIVIL_ZONE = ZoneInfo("Europe/Sarajevo")
 PREFIX = "CVR_"
 NAMES = {
     "CVR_DATA": "folder of the register's files (default ./data)",
-    "CVR_DATABASE_URL": "PostgreSQL to use, as postgresql://owner@host/name (default: the embedded one inside CVR_DATA)",
+    "CVR_DATABASE_URL": "PostgreSQL to use: postgresql://owner@host/name (default: the embedded one inside CVR_DATA)",
     "CVR_ISSUER": "who signs the tokens, as it stands in their `iss` (default: the local development issuer)",
     "CVR_JWKS_URL": "where that issuer publishes its keys; goes with CVR_ISSUER",
     "CVR_CLOCK": "rehearsals only: the instant at which the clock starts, e.g. 2026-08-01T08:00:00Z",

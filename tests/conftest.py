@@ -25,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "server"
     with EmbeddedServer(folder) as server:
-        with open(folder / "template.lock", "w") as lock:
+        with (folder / "template.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             _make_template(server)
         yield server

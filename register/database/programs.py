@@ -151,10 +151,7 @@ def _copy(package: Path) -> Path:
 
 
 def _readable_by_all(folder: Path) -> None:
-    for parent, folders, files in os.walk(folder):
-        os.chmod(parent, 0o755)
-        for name in files:
-            path = Path(parent, name)
-            if not path.is_symlink():
-                path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
-        del folders
+    """Opens up our copy, whatever the umask was: programs are no secret."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -27,10 +28,16 @@ SCHEMAS = ("store", *APP_SCHEMAS)
 APP_ROLE = "cvr_app"
 READ_ROLE = "cvr_read"
 
+#: Attribute of the configuration under which the rooms' declared tables are compared with the database's.
+COMPARING = "comparing"
+
 LOCK_TIMEOUT = "5s"
 
 #: Key of the advisory lock that makes concurrent migrations of one database wait for each other.
 MIGRATION_LOCK = 0x6376725F6D696772
+
+#: Alembic keeps the run it is at in module variables: one thread at a time.
+_ALEMBIC = Lock()
 
 
 class Executor(Protocol):
@@ -52,7 +59,7 @@ def alembic_config() -> Config:
 def upgrade(engine: sa.Engine) -> None:
     """Applies every migration not applied yet, all in one transaction, or none."""
     config = alembic_config()
-    with engine.connect() as connection:
+    with _ALEMBIC, engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "heads")
 

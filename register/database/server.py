@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -124,7 +126,7 @@ class EmbeddedServer:
             self._users = -1
             self._remove_short()
 
-    def __enter__(self) -> EmbeddedServer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -232,7 +234,7 @@ def _accepts(conninfo: str) -> str | None:
 
 
 def _make_cluster(folder: Path, account: Account, where: Path) -> None:
-    """initdb into a folder beside, then a rename: a database folder is whole or not there."""
+    """Runs initdb into a folder beside, then a rename: a database folder is whole or not there."""
     fresh = folder.with_name("postgres.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
@@ -256,6 +258,11 @@ def _make_cluster(folder: Path, account: Account, where: Path) -> None:
             check=False,
             **run_as(maker),
         )
+        if done.returncode != 0 and _nameless():
+            raise DatabaseError(
+                f"user {os.geteuid()} has no name on this machine (no line in /etc/passwd), which PostgreSQL's initdb "
+                "insists on: run as a user with a name, or set CVR_DATABASE_URL"
+            )
         if done.returncode != 0:
             raise DatabaseError(f"initdb failed in {fresh}:\n{done.stderr.strip()}")
         if account.uid is not None and account.uid != maker:
@@ -271,10 +278,18 @@ def _make_cluster(folder: Path, account: Account, where: Path) -> None:
         ) from error
 
 
+def _nameless() -> bool:
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return True
+    return False
+
+
 def _give(folder: Path, uid: int) -> None:
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            os.lchown(os.path.join(parent, name), uid, uid)
+            os.lchown(Path(parent, name), uid, uid)
     os.chown(folder, uid, uid)
 
 
@@ -325,7 +340,7 @@ def _running(folder: Path) -> int | None:
     if Path("/proc/self/cwd").exists():
         # A dead one nobody has reaped yet has no folder any more; a stranger with the same number has another.
         try:
-            return pid if os.path.samefile(process / "cwd", folder) else None
+            return pid if (process / "cwd").samefile(folder) else None
         except OSError:
             return None
     try:
@@ -353,7 +368,7 @@ def _disown_pid_files(folder: Path) -> None:
         if _pid_in(path) is None:
             continue
         # The folder is the server's user's; root follows no link he may have put there.
-        with open(os.open(path, os.O_RDWR | os.O_NOFOLLOW), "r+", encoding="utf-8") as file:
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW), "r+", encoding="utf-8") as file:
             _, newline, others = file.read().partition("\n")
             file.seek(0)
             file.truncate()
