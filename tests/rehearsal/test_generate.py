@@ -18,9 +18,12 @@ from register.intake.parse import Unreadable, parse
 from register.law import events as e
 from register.law.alphabet import to_cyrillic
 from register.law.competence import caller_for
+from register.law.dossier import on_day, timeline
+from register.law.persons import persons
 from register.law.territory import Address, Coverage, Covering, station_on
 from register.rehearsal.generate import Feed, Line, generate, shuffle
 from register.rehearsal.generate.numbers import Numbers
+from register.rehearsal.generate.parts import PARTS
 
 UNTIL = date(2026, 7, 1)
 SEXES: tuple[e.Sex, ...] = ("F", "M")
@@ -231,7 +234,7 @@ def test_stations_serve_300_to_1000_people_and_cover_all_permanent_addresses_but
             message = parse(line.body)
             assert not isinstance(message, Unreadable)
             assert isinstance(message.data, e.PollingStation | e.PollingStationAbolished)
-            event = e.Event(position, UUID(int=1), 1, message.time, line.source, line.id, message.time, message.data)
+            event = e.Event(position, UUID(int=1), 1, message.time, message.source, line.id, message.time, message.data)
             stations[message.data.municipality].append(event)
         elif line.kind == "residence" and isinstance(data := data_of(line), e.Residence) and data.kind == "permanent":
             assert data.municipality is not None
@@ -298,6 +301,46 @@ def test_the_showcase_person_loses_legal_capacity_and_regains_it(messy: list[Lin
     assert withdrawn.extent == "full"
     assert citizen.born_on.replace(year=citizen.born_on.year + 18, day=1) < withdrawn.effective_on
     assert withdrawn.effective_on < restored.effective_on
+
+
+def test_the_law_says_of_each_showcase_what_its_part_is_about(clean: list[Line]) -> None:
+    feed = Feed(6_000, seed=11, until=UNTIL)
+    list(feed)
+    wanted = set(feed.summary.showcase.values())
+    streams: defaultdict[UUID, list[e.Event]] = defaultdict(list)
+    for position, line in enumerate(clean, 1):
+        message = parse(line.body)
+        assert not isinstance(message, Unreadable)
+        if isinstance(data := message.data, e.AboutPerson):
+            stream, at = UUID(int=int(data.jmb)), message.time
+            event = e.Event(position, stream, len(streams[stream]) + 1, at, message.source, line.id, at, data)
+            streams[stream].append(event)
+    answers = {}
+    for events in persons(streams).values():
+        numbers = wanted & {event.data.jmb for event in events if isinstance(event.data, e.AboutPerson)}
+        numbers |= wanted & {event.data.new_jmb for event in events if isinstance(event.data, e.JmbReplaced)}
+        for number in numbers:
+            answers[number] = on_day(timeline(events), UNTIL)
+    grounds = {}
+    for part, number in feed.summary.showcase.items():
+        answer = answers[number]
+        assert answer is not None
+        assert answer.jmb == number
+        grounds[part] = answer.grounds
+        assert answer.marked_deceased == (part == "reported-deceased")
+        assert answer.mobile_team == (part == "mobile-team")
+        options = ("mail", "in-person-1991", "absentee-1991", "diplomatic-mission")
+        assert answer.voting_option == (part if part in options else "regular")
+    assert {part: ground for part, ground in grounds.items() if ground and part != "barred"} == {
+        "capacity-withdrawn": ("legal-capacity-withdrawn",),
+        "refugee-ended": ("no-residence",),
+        "citizenship-ended": ("citizenship-ended",),
+        "death": ("deceased",),
+        "death-late": ("deceased",),
+        "gone": ("no-residence",),
+    }
+    assert grounds["barred"][0].startswith("barred-")
+    assert grounds.keys() == set(PARTS)
 
 
 def test_names_are_written_in_one_script_with_their_addresses(clean: list[Line]) -> None:

@@ -137,7 +137,7 @@ def _reported_deceased(life: Life) -> None:
     day = life.recent(most=400)
     remark = ',"remark":"prijava člana porodice"' if life.rng.random() < 0.6 else ""
     _of_commission(life, "reported-deceased", day, remark)
-    if life.rng.random() < 0.3:
+    if life.mark is None and life.rng.random() < 0.3:
         paper = life.paper("death certificate", "Matični ured", day)
         source = f"registry-office:{life.place.municipality.code}"
         life.put(source, "death", life.sent(day, 5 + int(life.rng.random() * 200)), f"{life.about(day)}{paper}")
