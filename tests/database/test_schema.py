@@ -13,7 +13,6 @@ from alembic import command
 from register.database import Database, DatabaseError, migrate, open_database, schema
 from register.settings import Settings
 
-
 MIGRATE = """
 import sys
 from pathlib import Path

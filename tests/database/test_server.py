@@ -188,9 +188,9 @@ def test_an_ordinary_user_runs_the_server_as_himself(tmp_path: Path, user: Enter
         first.leaves()
         # His number went to another process of his, as when a container starts again.
         stranger = subprocess.Popen(["sleep", "60"], user=uid if os.geteuid() == 0 else None)
-        (folder / "postgres/postmaster.pid").write_text(
-            f"{stranger.pid}\n{folder}/postgres\n1\n5432\n.\n\n0 0\nready\n"
-        )
+        pid_file = folder / "postgres/postmaster.pid"
+        pid_file.write_text(f"{stranger.pid}\n{folder}/postgres\n1\n5432\n.\n\n0 0\nready\n")
+        os.chown(pid_file, uid, -1)
         second = user(folder, uid if os.geteuid() == 0 else None)
         assert second.comes_in() not in {pid, stranger.pid}
         second.leaves()
