@@ -28,6 +28,7 @@ from register.log.tree import (
     consistency_proof,
     inclusion_proof,
     leaf_hash,
+    root,
     verify_consistency,
     verify_inclusion,
 )
@@ -58,10 +59,12 @@ class Consistency:
 def receipt(position: int, checkpoint: bytes, node: Node) -> bytes:
     """The tlog-proof of the event at ``position`` (1, 2, 3 …) against a checkpoint of ours, as a signed note.
 
-    Raises ValueError when the checkpoint does not cover the position.
+    Raises ValueError when the checkpoint does not cover the position, ProofError when the tree that ``node`` reads is
+    not the checkpoint's: nobody is handed a receipt that would not hold.
     """
-    size = parse_checkpoint(parse_note(checkpoint).text).size
-    hashes = inclusion_proof(position - 1, size, node)
+    head_of = parse_checkpoint(parse_note(checkpoint).text)
+    hashes = inclusion_proof(position - 1, head_of.size, node)
+    verify_inclusion(node(0, position - 1), position - 1, head_of.size, hashes, head_of.root)
     head = "".join(f"{line}\n" for line in (HEADER, f"index {position - 1}", *map(encode64, hashes)))
     return head.encode() + b"\n" + checkpoint
 
@@ -90,10 +93,13 @@ def verify_receipt(raw: bytes, entry: bytes, keys: Collection[VerifierKey], chec
 def consistency(old: int, checkpoint: bytes, node: Node) -> bytes:
     """The body a witness is sent: proof that the tree of size ``old`` is a prefix of this checkpoint's.
 
-    Raises ValueError when the checkpoint is smaller than ``old``.
+    Raises ValueError when the checkpoint is smaller than ``old``, ProofError when the tree that ``node`` reads is not
+    the checkpoint's.
     """
-    size = parse_checkpoint(parse_note(checkpoint).text).size
-    head = "".join(f"{line}\n" for line in (f"old {old}", *map(encode64, consistency_proof(old, size, node))))
+    head_of = parse_checkpoint(parse_note(checkpoint).text)
+    hashes = consistency_proof(old, head_of.size, node)
+    verify_consistency(old, head_of.size, hashes, root(old, node), head_of.root)
+    head = "".join(f"{line}\n" for line in (f"old {old}", *map(encode64, hashes)))
     return head.encode() + b"\n" + checkpoint
 
 

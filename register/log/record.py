@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -54,7 +54,9 @@ class _State(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(_State).decode
-_quote = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
+#: Length of a time in UTC between quotes when its microseconds are 0, which are then left out.
+_WHOLE_SECOND: Final = len('"2026-08-01T08:00:00Z"')
 
 
 class RecordError(Exception):
@@ -82,21 +84,20 @@ def record_of(stored: StoredRecord) -> bytes:
     if parts.personal is msgspec.UNSET:
         kept = public = before + after
     else:
-        personal = bytes(parts.personal)
-        kept = b'%b"personal":%b,%b' % (before, personal, after)
-        public = b'%b"personal":"%b",%b' % (before, personal_digest(personal).encode(), after)
+        kept = b'%b"personal":%b,%b' % (before, parts.personal, after)
+        public = b'%b"personal":"%b",%b' % (before, personal_digest(parts.personal).encode(), after)
     if kept != state:
         raise RecordError(stored.position)
-    return b'{"at":"%b","id":"%b","state":%b,"topic":%b,"v":%d}' % (
-        time_text(stored.recorded_at).encode(),
-        str(stored.stream).encode(),
+    return b'{"at":%b,"id":%b,"state":%b,"topic":%b,"v":%d}' % (
+        _time(stored.recorded_at),
+        _encode(stored.stream),
         public,
-        _quote(stored.topic),
+        _encode(stored.topic),
         stored.version,
     )
 
 
-def personal_digest(personal: bytes) -> str:
+def personal_digest(personal: bytes | msgspec.Raw) -> str:
     """``sha256:<hex>`` of the canonical bytes of a personal object; its salt makes it impossible to guess."""
     return f"sha256:{sha256(personal).hexdigest()}"
 
@@ -106,8 +107,9 @@ def entry_of(record: bytes) -> bytes:
     return sha256(record).digest()
 
 
-def time_text(instant: datetime) -> str:
-    """RFC 3339 in UTC with six digits of a second and ``Z``. Raises ValueError for a time without a zone."""
+def _time(instant: datetime) -> bytes:
+    """RFC 3339 in UTC with six digits of a second and ``Z``, in quotes."""
     if instant.tzinfo is None:
         raise ValueError("a time needs a zone")
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    text = _encode(instant if instant.tzinfo is UTC else instant.astimezone(UTC))
+    return text[:-2] + b'.000000Z"' if len(text) == _WHOLE_SECOND else text

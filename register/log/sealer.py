@@ -87,17 +87,18 @@ class Sealer:
         """Seal everything recorded (or up to position ``upto``), and give the newest checkpoint.
 
         Each size in ``at`` gets a checkpoint of its own, also one already passed; so does each conclusion. Waits while
-        another sealer works. Raises SealError, GapError, RecordError, and ValueError for positions
-        that are not recorded yet.
+        another sealer works. Raises SealError, GapError, RecordError, and ValueError for positions that are not
+        recorded yet.
         """
-        target = self._source.head() if upto is None else upto
-        if min((target, *at)) < 0 or max((target, *at)) > self._source.head():
+        head = self._source.head()
+        target = max((head if upto is None else upto, *at))
+        if min((target, *at)) < 0 or target > head:
             raise ValueError("there is no such position yet")
         with self._alone() as connection, LogFiles(self._folder, write=True) as files:
             last = self._recover(connection, files)
             self._commit(connection, files, [size for size in at if size <= last.size])
-            while last.size < max((target, *at)):
-                stop = min(max((target, *at)), last.size + _STRIDE)
+            while last.size < target:
+                stop = min(target, last.size + _STRIDE)
                 landmarks = self._append(files, last.size, stop)
                 files.sync()
                 last = self._commit(connection, files, {stop, *landmarks, *(s for s in at if last.size < s <= stop)})
@@ -162,11 +163,9 @@ class Sealer:
         connection.commit()  # no transaction stays open while records are hashed
         held = min(files.complete_size(), last.size)
         files.cut(held)
-        while held < last.size:  # files lost or never written out: the event store gives them back
-            stop = min(last.size, held + _STRIDE)
-            self._append(files, held, stop)
-            held = stop
-        files.sync()
+        if held < last.size:  # files were lost: the event store gives them back
+            self._append(files, held, last.size)
+            files.sync()
         if self._root(files, last.size) != last.checkpoint.root:
             raise SealError(f"files or event store no longer give the root signed for size {last.size}")
         if published != last.checkpoint:

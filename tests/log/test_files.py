@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from register.log.files import DamageError, FilesError, LogFiles, Tile, parse_tile, tiles_of
+from register.log.keys import Signer
+from register.log.note import Checkpoint
+from register.log.receipts import consistency, receipt
 from register.log.tree import (
+    ProofError,
     Stack,
     consistency_proof,
     inclusion_proof,
@@ -164,6 +168,23 @@ def test_each_changed_byte_is_found_and_named(folder: Path, tmp_path: Path, root
             assert (found.value.file, found.value.index, found.value.position) == (name, index, position)
         finally:
             path.write_bytes(whole)
+
+
+def test_no_receipt_is_given_that_would_not_hold(folder: Path, roots: list[bytes]) -> None:
+    note = Signer("log.example/register", bytes(32)).sign(Checkpoint("log.example/register", SIZE, roots[SIZE]))
+    path = folder / "level0.bin"
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[:99] + bytes([whole[99] ^ 1]) + whole[100:])
+        with LogFiles(folder) as files:
+            for position in (3, 4):
+                with pytest.raises(ProofError):
+                    receipt(position, note, files.node)
+            with pytest.raises(ProofError):
+                consistency(4, note, files.node)
+            assert receipt(SIZE, note, files.node)
+    finally:
+        path.write_bytes(whole)
 
 
 def test_files_cut_short_say_so(tmp_path: Path) -> None:

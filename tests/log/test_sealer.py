@@ -143,45 +143,43 @@ class BrokenError(Exception):
 STEPS = ["os.ftruncate", "os.pwrite", "os.fsync", "os.open", "os.write", "os.replace", "sign", "insert", "commit"]
 
 
-@pytest.mark.parametrize("done", [False, True], ids=["undone", "done"])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_sealer_killed_at_any_step_changes_nothing(
-    step: str,
-    done: bool,
-    make: Make,
-    events: Events,
-    database: Database,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    step: str, make: Make, events: Events, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each call of each kind fails once, having done its work or not, then the next sealer goes on: same root."""
     events.record(250)
     make().seal()
-    broken = 0
-    while True:
-        events.record(9)
-        with monkeypatch.context() as patch:
-            _break(patch, step, broken, done)
-            try:
-                make().seal()
-            except (BrokenError, OSError):
-                broken += 1
-            else:
-                break
-        _litter(tmp_path)
-        assert _all_roots_are_true(database, events)
-        published = published_note(tmp_path)
-        assert published is not None
-        assert checks.check_checkpoint(published, KEY).size in sizes(database)
-        sealed = make().seal()
-        assert (sealed.size, sealed.checkpoint.root) == (events.head(), truth(events))
-        assert published_note(tmp_path) == sealed.note
-        with LogFiles(tmp_path) as files:
-            assert files.check(sealed.size) == sealed.checkpoint.root
-    assert broken
+    for done in (False, True):
+        broken = 0
+        while _breaks(make, events, monkeypatch, step, broken, done=done):
+            broken += 1
+            _litter(tmp_path)
+            assert _all_roots_are_true(database, events)
+            published = published_note(tmp_path)
+            assert published is not None
+            assert checks.check_checkpoint(published, KEY).size in sizes(database)
+            sealed = make().seal()
+            assert (sealed.size, sealed.checkpoint.root) == (events.head(), truth(events))
+            assert published_note(tmp_path) == sealed.note
+            with LogFiles(tmp_path) as files:
+                assert files.check(sealed.size) == sealed.checkpoint.root
+        assert broken
 
 
-def _break(patch: pytest.MonkeyPatch, step: str, number: int, done: bool) -> None:
+def _breaks(make: Make, events: Events, monkeypatch: pytest.MonkeyPatch, step: str, number: int, *, done: bool) -> bool:
+    """Whether a sealer breaks on some new events when call ``number`` of one kind fails; no, once it makes fewer."""
+    events.record(9)
+    with monkeypatch.context() as patch:
+        _break(patch, step, number, done=done)
+        try:
+            make().seal()
+        except (BrokenError, OSError):
+            return True
+    return False
+
+
+def _break(patch: pytest.MonkeyPatch, step: str, number: int, *, done: bool) -> None:
     """Let call ``number`` (0, 1, 2 …) of one kind fail: once ``done``, or before (a write then gets half way)."""
     left = iter(range(number))
 
