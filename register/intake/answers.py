@@ -11,6 +11,8 @@ import msgspec
 from register.intake.judge import days_late
 from register.law.events import NOTICE_TYPES, Event
 from register.law.provisions import STATUS, TITLES, Fault, Refusal
+from register.store import Pending
+from register.store import Receipt as Stored
 
 PROBLEM_TYPE: Final = "urn:cvr:problem:"
 
@@ -73,8 +75,26 @@ def problem_of(refusal: Refusal, instance: UUID) -> Problem:
     )
 
 
-def receipt_of(event: Event, *, repeated: bool = False) -> Receipt:
-    """Return the receipt of a recorded notice. Raises ``TypeError`` for an act of the register."""
+def receipt_for(pending: Pending, stored: Stored) -> Receipt:
+    """Return the receipt of a notice just handed in. Raises ``TypeError`` unless it is recorded, now or before."""
+    if stored.status == "refused" or stored.position is None or stored.recorded_at is None:
+        raise TypeError("what was refused has no receipt")
+    if not isinstance(pending.data, NOTICE_TYPES):
+        raise TypeError("only a notice has a receipt")
+    return Receipt(
+        id=pending.id,
+        source=pending.source,
+        type=pending.data.TOPIC,
+        time=pending.time,
+        status=stored.status,
+        position=stored.position,
+        recorded_at=stored.recorded_at,
+        days_late=days_late(pending.data, pending.time),
+    )
+
+
+def receipt_of(event: Event) -> Receipt:
+    """Return the receipt of a notice the event store holds. Raises ``TypeError`` for an act of the register."""
     if not isinstance(event.data, NOTICE_TYPES):
         raise TypeError("only a notice has a receipt")
     return Receipt(
@@ -82,7 +102,7 @@ def receipt_of(event: Event, *, repeated: bool = False) -> Receipt:
         source=event.source,
         type=event.data.TOPIC,
         time=event.time,
-        status="repeated" if repeated else "recorded",
+        status="recorded",
         position=event.position,
         recorded_at=event.recorded_at,
         days_late=days_late(event.data, event.time),

@@ -107,7 +107,7 @@ class Zstd:
             raise BrokenFeedError("The zstd feed ends before its end")
 
 
-DECODERS: Final[dict[str, type[Identity] | type[Gzip] | type[Zstd]]] = {
+DECODERS: Final[dict[str, type[Identity | Gzip | Zstd]]] = {
     "identity": Identity,
     "gzip": Gzip,
     "x-gzip": Gzip,
@@ -119,7 +119,8 @@ class Splitter:
     """Splits bytes into lines. Blank lines count, but are not given. Of a long line it holds 64 KiB and one byte."""
 
     def __init__(self) -> None:
-        self._number = 0
+        #: Lines seen so far, blank ones included.
+        self.number = 0
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[Line]:
@@ -137,6 +138,6 @@ class Splitter:
 
     def _line(self) -> Iterator[Line]:
         content, self._rest = self._rest, b""
-        self._number += 1
+        self.number += 1
         if content and not content.isspace():
-            yield Line(self._number, content)
+            yield Line(self.number, content)

@@ -7,8 +7,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData(schema="intake")
 
-#: ``authority`` and ``sub``: who sent it. ``notice_id``: None where not even that could be read. ``problem``: kind of
-#: the refusal; ``instance`` the ``urn:uuid`` of the problem the sender was told. ``line``: the notice's bytes (at most 64 KiB); personal, so shown to its sender and the CEC only.
+#: ``authority`` and ``sub``: who sent it. ``notice_id``: None where not even that could be read. ``instance``: the
+#: ``urn:uuid`` of the problem the sender was told; ``problem``: its kind. ``line``: the notice's bytes (at most
+#: 64 KiB); personal, so shown to its sender and the CEC only.
 REFUSED = Table(
     "refused",
     metadata,

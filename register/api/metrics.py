@@ -1,0 +1,51 @@
+"""What operators measure. Labels are templates of routes and kinds of answers, never anything of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from register.intake.answers import Answer
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Histogram(
+            "cvr_http_request_seconds",
+            "Time from the head of a request to the end of its answer",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self._notices = Counter(
+            "cvr_notices", "Notices answered, by what became of them", ("status",), registry=self.registry
+        )
+        self._refusals = Counter("cvr_refusals", "Notices refused, by kind", ("problem",), registry=self.registry)
+        self._lag = Gauge(
+            "cvr_lag_events", "Events a follower is behind the event store", ("of",), registry=self.registry
+        )
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Note an answered request; ``route`` is its template."""
+        self._requests.labels(method, route, str(status)).observe(seconds)
+
+    def notices(self, answers: Iterable[Answer]) -> None:
+        """Note what became of notices."""
+        counts: dict[str, int] = {}
+        for answer in answers:
+            counts[answer.status] = counts.get(answer.status, 0) + 1
+            if answer.problem is not None:
+                self._refusals.labels(answer.problem.type.rpartition(":")[2]).inc()
+        for status, count in counts.items():
+            self._notices.labels(status).inc(count)
+
+    def lag(self, of: str, events: int) -> None:
+        """Note by how many events a follower is behind."""
+        self._lag.labels(of).set(events)
+
+    def text(self) -> bytes:
+        """Return all metrics in the text format of Prometheus."""
+        return generate_latest(self.registry)

@@ -1,0 +1,209 @@
+"""For the authorities that send notices: one at a time, in batches, streamed; and what became of them (Art. 3.5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal, cast
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from register.access import current_caller
+from register.api import problems
+from register.api.description import NOTICES
+from register.api.streaming import MEDIA_TYPE as NDJSON
+from register.api.streaming import StreamedIntake
+from register.api.system import CurrentSystem, System
+from register.intake.answers import Answer, End, Problem, problem_of, receipt_for, receipt_of
+from register.intake.batch import Tally, batches
+from register.intake.journal import Refused
+from register.intake.lines import DECODERS, BrokenFeedError, Decoder, Line
+from register.intake.parse import MAX_BYTES, VERIFIED
+from register.law.competence import SOURCE_PREFIX, Caller, may_look
+from register.law.events import NOTICE_TYPES
+from register.law.provisions import Fault, ProblemKind, Refusal
+from register.store import Pending
+
+ONE: Final = "application/cloudevents+json"
+BATCH: Final = "application/cloudevents-batch+json"
+#: Most notices of a batch (contract: section 3), and bytes of its body.
+BATCH_LIMIT: Final = 10_000
+BATCH_BYTES: Final = 64 << 20
+PAGE: Final = 1_000
+_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+router = APIRouter(tags=["senders"])
+
+
+class RefusedNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """A refused notice as its sender and the CEC see it; ``notice`` is what was sent, as text."""
+
+    status: Literal["refused"] = "refused"
+    id: str | None
+    authority: str
+    received_at: datetime
+    problem: Problem
+    notice: str
+
+
+@router.post("/v1/notices", openapi_extra=NOTICES, responses=problems.responses(400, 401, 403, 409, 413, 415, 422))
+async def send_notices(
+    request: Request,
+    system: CurrentSystem,
+    caller: Annotated[Caller, Depends(current_caller)],
+    dry_run: Annotated[bool, Query(description="Judge, and record nothing")] = False,
+) -> Response:
+    """Take in notices: one, a batch, or a stream of any length (Art. 3.5)."""
+    may_look(caller, "notices")
+    kind = _media_type(request)
+    decoder = _decoder(request)
+    if kind == NDJSON:
+        return StreamedIntake(system, caller, decoder, dry_run=dry_run)
+    if kind == BATCH:
+        notices = _array(await _whole(request, decoder, BATCH_BYTES))
+        return await run_in_threadpool(_answer_batch, system, caller, notices, dry_run)
+    line = Line(1, await _whole(request, decoder, MAX_BYTES, cut=True))
+    return await _answer_one(system, caller, line, dry_run)
+
+
+@router.get(
+    "/v1/notices/{id}",
+    responses={**problems.responses(401, 403, 404), 200: {"description": "The receipt, or the entry of the journal"}},
+)
+def read_notice(
+    id: str,
+    system: CurrentSystem,
+    caller: Annotated[Caller, Depends(current_caller)],
+    source: Annotated[str | None, Query(description="The sender; by default the caller's authority")] = None,
+) -> Response:
+    """The receipt of a recorded notice, or what the intake journal has of a refused one."""
+    scope = may_look(caller, "refused-notices")
+    authority = (source or "").removeprefix(SOURCE_PREFIX) or caller.authority or ""
+    if not scope.owns(authority):
+        raise problems.NotFoundError
+    event = system.store.find(SOURCE_PREFIX + authority, id)
+    if event is not None and isinstance(event.data, NOTICE_TYPES):
+        return problems.json_answer(receipt_of(event))
+    refused = system.journal.find(authority, id)
+    if refused is None:
+        raise problems.NotFoundError
+    return problems.json_answer(_shown(refused))
+
+
+@router.get(
+    "/v1/notices",
+    responses={**problems.responses(401, 403, 422), 200: {"description": "The intake journal, a page"}},
+)
+def list_notices(
+    request: Request,
+    system: CurrentSystem,
+    caller: Annotated[Caller, Depends(current_caller)],
+    status: Annotated[Literal["refused"], Query(description="Only refused notices are listed")],
+    after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
+    limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
+) -> Response:
+    """The intake journal: the caller's own refused notices, for the CEC everyone's, in the order they came."""
+    scope = may_look(caller, "refused-notices")
+    found = system.journal.page(authority=None if scope.everything else scope.authority, after=after, limit=limit)
+    following = None
+    if len(found) == limit:
+        following = f"{request.url.path}?status={status}&after={found[-1].id}&limit={limit}"
+    return problems.json_answer({"items": [_shown(entry) for entry in found], "next": following})
+
+
+# --- one, and a batch -----------------------------------------------------------------------------------------------
+
+
+async def _answer_one(system: System, caller: Caller, line: Line, dry_run: bool) -> Response:
+    """201 with the receipt, 200 where it is a repeat (or a dry run), else the problem; written with others."""
+    judged = system.intake.judge([line], caller)
+    if dry_run:
+        answer = (await run_in_threadpool(system.intake.rehearse, judged, system.intake.trial(), caller))[0]
+        return problems.answer_problem(answer.problem) if answer.problem else problems.json_answer(answer)
+    pending = judged[0].verdict
+    receipts = [await system.together.append_async(pending)] if isinstance(pending, Pending) else []
+    answer = (await run_in_threadpool(system.intake.settle, judged, receipts, caller))[0]
+    system.metrics.notices([answer])
+    if answer.problem is not None:
+        return problems.answer_problem(answer.problem)
+    receipt = receipt_for(cast("Pending", pending), receipts[0])  # what has no problem was pending
+    return problems.json_answer(receipt, 200 if receipt.status == "repeated" else 201)
+
+
+def _answer_batch(system: System, caller: Caller, notices: list[Line], dry_run: bool) -> Response:
+    intake, tally = system.intake, Tally()
+    trial = intake.trial() if dry_run else None
+    answers: list[Answer | End] = []
+    for batch in batches(notices):
+        judged = intake.judge(batch, caller)
+        answered = intake.record(judged, caller) if trial is None else intake.rehearse(judged, trial, caller)
+        tally.add(answered)
+        answers.extend(answered)
+        if not dry_run:
+            system.metrics.notices(answered)
+    return problems.json_answer([*answers, tally.end()])
+
+
+def _array(body: bytes) -> list[Line]:
+    try:
+        notices = _ARRAY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise _refusal("malformed", "A batch is a JSON array of notices") from None
+    if len(notices) > BATCH_LIMIT:
+        raise _refusal("too-large", f"A batch has at most {BATCH_LIMIT} notices")
+    return [Line(number, bytes(notice)) for number, notice in enumerate(notices, start=1)]
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+
+def _media_type(request: Request) -> str:
+    """The media type of a request's body, one of the three. Raises ``Refusal("media-type")`` (also binary mode)."""
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    kind = kind.strip().lower()
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    if kind not in (ONE, BATCH, NDJSON) or charset not in ("", "charset=utf-8"):
+        raise _refusal("media-type", f"Notices come as {ONE}, {BATCH} or {NDJSON}, in UTF-8")
+    return kind
+
+
+def _decoder(request: Request) -> Decoder:
+    encoding = DECODERS.get(request.headers.get("content-encoding", "identity").strip().lower())
+    if encoding is None:
+        raise _refusal("media-type", "A body may be compressed with gzip or zstd, and with nothing else")
+    return encoding()
+
+
+async def _whole(request: Request, decoder: Decoder, limit: int, *, cut: bool = False) -> bytes:
+    """The body of a request, decompressed. Raises ``Refusal("malformed")`` when it is damaged.
+
+    Of a body that is too large no more is read than shows it: ``cut`` returns that, else ``Refusal("too-large")``.
+    """
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            for piece in decoder.feed(chunk):
+                body += piece
+                if len(body) > limit and cut:
+                    return bytes(body[: limit + 1])
+                if len(body) > limit:
+                    raise _refusal("too-large", f"This body has at most {limit} bytes")
+        decoder.finish()
+    except BrokenFeedError as error:
+        raise _refusal("malformed", str(error)) from None
+    return bytes(body)
+
+
+def _refusal(kind: ProblemKind, sentence: str) -> Refusal:
+    return Refusal(kind, sentence, provision=VERIFIED, faults=(Fault("", sentence),))
+
+
+def _shown(refused: Refused) -> RefusedNotice:
+    return RefusedNotice(
+        id=refused.notice_id,
+        authority=refused.authority,
+        received_at=refused.received_at,
+        problem=problem_of(refused.refusal, refused.instance),
+        notice=refused.line.decode("utf-8", "replace"),
+    )

@@ -1,0 +1,146 @@
+"""The streamed intake: notices are read, recorded and answered line by line while they come.
+
+Four things go on at once: reading and judging the request, recording batches, and sending answers, joined by a short
+queue and a spool. Reading waits for recording (so that memory stays flat), but never for answers to be read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from register.api.spool import Spool
+from register.api.system import System
+from register.intake.answers import Answer, problem_of
+from register.intake.batch import Judged, Tally, answer_lines, is_full
+from register.intake.lines import BrokenFeedError, Decoder, Line, Splitter
+from register.intake.parse import VERIFIED
+from register.law.competence import Caller
+from register.law.provisions import Fault, Refusal
+
+MEDIA_TYPE: Final = "application/x-ndjson"
+#: A batch that is not full is recorded when no more has come for so long, in seconds.
+IDLE: Final = 0.05
+
+
+class _CutError(Exception):
+    """The sender is gone."""
+
+
+class StreamedIntake(Response):
+    """An answer that takes in its request's body while it is being sent."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(
+        self, system: System, caller: Caller, decoder: Decoder, *, dry_run: bool = False, folder: Path | None = None
+    ) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["Content-Length"]
+        self._system = system
+        self._intake = system.intake
+        self._caller = caller
+        self._decoder = decoder
+        self._trial = system.intake.trial() if dry_run else None
+        self._folder = folder
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Run the three tasks; an error of one ends the others, and leaves the answer without its end."""
+        queue: asyncio.Queue[list[Judged] | Answer | None] = asyncio.Queue(1)
+        spool = Spool(self._folder)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._gather(receive, queue))
+                tasks.create_task(self._record(queue, spool))
+                tasks.create_task(self._send(spool, send))
+        except* _CutError:
+            pass  # what was answered is recorded, and nobody is left to tell
+        finally:
+            spool.close()
+
+    async def _gather(self, receive: Receive, queue: asyncio.Queue[list[Judged] | Answer | None]) -> None:
+        splitter = Splitter()
+        lines: list[Line] = []
+        size = 0
+
+        async def flush() -> None:
+            nonlocal lines, size
+            if lines:
+                await queue.put(await run_in_threadpool(self._intake.judge, lines, self._caller))
+                lines, size = [], 0
+
+        try:
+            async for chunk in _body(receive):
+                if chunk is None:
+                    await flush()
+                    continue
+                for piece in self._decoder.feed(chunk):
+                    for line in splitter.feed(piece):
+                        lines.append(line)
+                        size += len(line.content)
+                        if is_full(len(lines), size):
+                            await flush()
+            self._decoder.finish()
+        except BrokenFeedError as error:
+            await flush()
+            await queue.put(_broken(splitter.number + 1, str(error)))
+            return
+        lines.extend(splitter.finish())
+        await flush()
+        await queue.put(None)
+
+    async def _record(self, queue: asyncio.Queue[list[Judged] | Answer | None], spool: Spool) -> None:
+        tally = Tally()
+        while isinstance(judged := await queue.get(), list):
+            if self._trial is None:
+                answers = await run_in_threadpool(self._intake.record, judged, self._caller)
+                self._system.metrics.notices(answers)
+            else:
+                answers = await run_in_threadpool(self._intake.rehearse, judged, self._trial, self._caller)
+            tally.add(answers)
+            spool.write(answer_lines(answers))
+        spool.write(answer_lines([tally.end() if judged is None else judged]))
+        spool.end()
+
+    async def _send(self, spool: Spool, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        try:
+            while chunk := await spool.read():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except OSError:
+            raise _CutError from None
+
+
+async def _body(receive: Receive) -> AsyncIterator[bytes | None]:
+    """The chunks of a request's body as they come; None whenever none has come for a moment.
+
+    Raises :class:`_CutError` when the sender is gone before its end.
+    """
+    more = True
+    while more:
+        waiting = asyncio.ensure_future(receive())
+        try:
+            if not (await asyncio.wait({waiting}, timeout=IDLE))[0]:
+                yield None
+            message = await waiting
+        finally:
+            waiting.cancel()
+        if message["type"] == "http.disconnect":
+            raise _CutError
+        more = message.get("more_body", False)
+        if chunk := message.get("body", b""):
+            yield chunk
+
+
+def _broken(line: int, sentence: str) -> Answer:
+    """The last answer to a feed that cannot be read further: it has no end, so the sender sends again."""
+    refusal = Refusal("malformed", sentence, provision=VERIFIED, faults=(Fault("", sentence),))
+    return Answer(line, None, "refused", problem=problem_of(refusal, uuid4()))

@@ -1,0 +1,47 @@
+"""The parts of the running register, as the routes find them. Put together in one place, by ``register.app``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from register.access import Verifier
+from register.api.metrics import Metrics
+from register.database import Database
+from register.intake.batch import Intake
+from register.intake.journal import Journal
+from register.law.territory import Municipality
+from register.settings import Clock, Settings
+from register.store import Store, Together
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What one process of the register works with. ``entropy(n)`` gives n unpredictable bytes.
+
+    ``lags`` tell for each follower of the event store (``projection``, ``log``) how many events it is behind.
+    """
+
+    settings: Settings
+    clock: Clock
+    entropy: Callable[[int], bytes]
+    database: Database
+    store: Store
+    together: Together
+    verifier: Verifier
+    municipalities: Mapping[str, Municipality]
+    intake: Intake
+    journal: Journal
+    lags: Mapping[str, Callable[[], int]]
+    metrics: Metrics = field(default_factory=Metrics)
+
+
+def system_of(request: Request) -> System:
+    """Dependency: the parts of the register this request is answered with."""
+    return cast("System", request.app.state.system)
+
+
+CurrentSystem = Annotated[System, Depends(system_of)]
