@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,8 @@ from register.law.territory import Address, Coverage, Covering
 from register.store import Store
 
 Connection = psycopg.Connection[Any]
+#: (municipality, address key) -> the address, and the position at which a stretch first had it.
+NewAddresses = dict[tuple[str, str], tuple[Address, int]]
 Row = tuple[str, str, Range[Any], Range[int], str | None, bool]
 
 
@@ -25,20 +27,48 @@ def coverage_of(connection: Connection, store: Store, municipality: str, upto: i
     return Coverage(municipality, [e for events in streams.values() for e in live(events)])
 
 
-def cover_new_addresses(
-    connection: Connection, store: Store, addresses: Mapping[tuple[str, str], tuple[Address, int]], upto: int
+def follow_coverage(
+    connection: Connection, store: Store, addresses: NewAddresses, stations: Iterable[Event], upto: int
 ) -> None:
-    """Resolve the addresses that no stretch had before; known from the first position that has them.
+    """Take a batch into the coverage: addresses that stretches began to have, and events about polling stations.
 
-    ``addresses``: (municipality, address key) -> address and the position at which a stretch first had it; ``upto``:
-    the position up to which station events count.
+    Each event finds the addresses known before it; an address is covered as the stations stood at its own position.
     """
+    left = dict(addresses)
+    for event in stations:
+        municipality = _municipality_of(connection, event)
+        before = {k: a for k, a in left.items() if k[0] == municipality and a[1] < event.position}
+        _cover_new_addresses(connection, store, before, event.position - 1)
+        left = {k: a for k, a in left.items() if k not in before}
+        _take_station_event(connection, store, event, municipality)
+    _cover_new_addresses(connection, store, left, upto)
+
+
+def _municipality_of(connection: Connection, event: Event) -> str:
+    """The municipality of an event about a polling station; a station heard of for the first time is noted."""
+    data = event.data
+    if isinstance(data, PollingStation | PollingStationAbolished):
+        connection.execute(
+            "INSERT INTO projection.station VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            (event.stream, data.municipality, data.code),
+        )
+        return data.municipality
+    row = connection.execute(
+        "SELECT municipality FROM projection.station WHERE stream = %s", (event.stream,)
+    ).fetchone()
+    assert row is not None, "an annulment of a station's notice lies in the stream of a station"
+    return str(row[0])
+
+
+def _cover_new_addresses(connection: Connection, store: Store, addresses: NewAddresses, upto: int) -> None:
+    """Resolve the addresses that no stretch had before, by the stations as known at ``upto``."""
     if not addresses:
         return
     known = connection.execute(
         """
-        SELECT DISTINCT c.municipality, c.address_key FROM projection.coverage c
-        JOIN unnest(%s::text[], %s::text[]) AS w(municipality, address_key) USING (municipality, address_key)
+        SELECT w.municipality, w.address_key FROM unnest(%s::text[], %s::text[]) AS w(municipality, address_key)
+        WHERE EXISTS (SELECT FROM projection.coverage c
+                      WHERE c.municipality = w.municipality AND c.address_key = w.address_key)
         """,
         ([m for m, _ in addresses], [k for _, k in addresses]),
     ).fetchall()
@@ -50,21 +80,8 @@ def cover_new_addresses(
     _insert(connection, rows)
 
 
-def take_station_event(connection: Connection, store: Store, event: Event) -> None:
+def _take_station_event(connection: Connection, store: Store, event: Event, municipality: str) -> None:
     """Resolve the municipality's addresses again, and write those that are now covered otherwise."""
-    data = event.data
-    if isinstance(data, PollingStation | PollingStationAbolished):
-        municipality = data.municipality
-        connection.execute(
-            "INSERT INTO projection.station VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            (event.stream, municipality, data.code),
-        )
-    else:
-        row = connection.execute(
-            "SELECT municipality FROM projection.station WHERE stream = %s", (event.stream,)
-        ).fetchone()
-        assert row is not None
-        municipality = str(row[0])
     index = coverage_of(connection, store, municipality, event.position)
     now: dict[str, list[tuple[Any, Any, str | None, bool]]] = {}
     for key, days, station, ambiguous in connection.execute(

@@ -2,7 +2,7 @@
 
 It reads a batch, gathers the streams it touches in one query, folds each event at its own position
 (:mod:`register.projection.chronicle`), writes the changed rows by COPY and moves the position. Results do not depend
-on the size of the batch. A batch ends before an event about polling stations, which rewrites coverage instead.
+on the size of the batch. Events about polling stations change coverage, never a voter's stretches.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from register.law.events import (
 )
 from register.law.territory import Address
 from register.projection.chronicle import Chronicle
-from register.projection.coverage import cover_new_addresses, take_station_event
+from register.projection.coverage import NewAddresses, follow_coverage
 from register.projection.rows import (
     AUDIT_COLUMNS,
     STRETCH_COLUMNS,
@@ -44,7 +44,7 @@ from register.projection.rows import (
     stretch_row,
 )
 from register.store import Store
-from register.store.subjects import streams_of
+from register.store.subjects import streams_of, subjects_of
 
 Connection = psycopg.Connection[Any]
 
@@ -70,13 +70,12 @@ def follow(connection: Connection, store: Store, *, limit: int = BATCH) -> int:
     """
     with connection.transaction():
         old = _lock(connection)
-        batch, station_first = _batch(connection, list(store.events(after=old, limit=limit)))
+        batch = list(store.events(after=old, limit=limit))
         if not batch:
             return 0
-        if station_first:
-            take_station_event(connection, store, batch[0])
-        else:
-            _take(connection, store, batch, old)
+        stations, others = _apart(connection, batch)
+        addresses = _take(connection, store, others, old)
+        follow_coverage(connection, store, addresses, stations, batch[-1].position)
         _move(connection, old, batch[-1].position)
     return len(batch)
 
@@ -100,21 +99,17 @@ def _move(connection: Connection, old: int, new: int) -> None:
         raise ProjectorStopped
 
 
-def _batch(connection: Connection, events: list[Event]) -> tuple[list[Event], bool]:
-    """The events up to, but without, the next one about a polling station; that one alone, and True, when first."""
-    annulled = [e.stream for e in events if isinstance(e.data, Annulment)]
+def _apart(connection: Connection, batch: Sequence[Event]) -> tuple[list[Event], list[Event]]:
+    """The events about polling stations (annulments of them too), and all others; each in order."""
+    annulled = [e.stream for e in batch if isinstance(e.data, Annulment)]
     rows = connection.execute("SELECT stream FROM projection.station WHERE stream = ANY(%s)", (annulled,)).fetchall()
-    stations = {stream for (stream,) in rows}
-    for place, event in enumerate(events):
-        if isinstance(event.data, PollingStation | PollingStationAbolished):
-            stations.add(event.stream)
-        if event.stream in stations:
-            return (events[:place], False) if place else (events[:1], True)
-    return events, False
+    streams = {stream for (stream,) in rows}
+    streams.update(e.stream for e in batch if isinstance(e.data, PollingStation | PollingStationAbolished))
+    return [e for e in batch if e.stream in streams], [e for e in batch if e.stream not in streams]
 
 
-def _take(connection: Connection, store: Store, batch: Sequence[Event], upto: int) -> None:
-    """Fold the batch and write what changed."""
+def _take(connection: Connection, store: Store, batch: Sequence[Event], upto: int) -> NewAddresses:
+    """Fold events about people and elections, write what changed; the addresses that stretches began to have."""
     streams = _linked_streams(connection, store, batch)
     known = _held(connection, streams)
     chronicle = Chronicle(store.streams(streams, upto=upto) if upto else {}, batch, known)
@@ -126,7 +121,7 @@ def _take(connection: Connection, store: Store, batch: Sequence[Event], upto: in
         writes.take(event, chronicle)
     writes.write(connection)
     _write_persons(connection, chronicle, known, writes.first_position)
-    cover_new_addresses(connection, store, writes.addresses, upto)
+    return writes.addresses
 
 
 def _linked_streams(connection: Connection, store: Store, batch: Sequence[Event]) -> set[UUID]:
@@ -137,20 +132,19 @@ def _linked_streams(connection: Connection, store: Store, batch: Sequence[Event]
     links = connection.execute("SELECT EXISTS (SELECT FROM projection.link)").fetchone()
     if links == (False,) and not any(isinstance(e.data, JmbReplaced) for e in batch):
         return streams
-    seen: set[str] = set()
-    while numbers - seen:
-        new = numbers - seen
-        seen |= new
-        streams.update(streams_of(connection, [f"jmb:{n}" for n in new]).values())
+    while True:
+        numbers.update(
+            s.removeprefix("jmb:") for s in subjects_of(connection, streams).values() if s.startswith("jmb:")
+        )
         found = connection.execute(
-            """
-            SELECT l.stream, l.new_jmb FROM projection.link l WHERE l.new_jmb = ANY(%s) OR l.stream = ANY(%s)
-            """,
-            (list(new), list(streams)),
+            "SELECT stream, new_jmb FROM projection.link WHERE new_jmb = ANY(%s) OR stream = ANY(%s)",
+            (list(numbers), list(streams)),
         ).fetchall()
-        streams.update(stream for stream, _ in found)
         numbers.update(number for _, number in found)
-    return streams
+        more = {stream for stream, _ in found} | set(streams_of(connection, [f"jmb:{n}" for n in numbers]).values())
+        if more <= streams:
+            return streams
+        streams |= more
 
 
 def _held(connection: Connection, streams: Collection[UUID]) -> dict[UUID, Days]:
@@ -189,7 +183,7 @@ class Writes:
         #: Streams first heard of in this batch, or not; the tables know which.
         self.first_position: dict[UUID, int] = {}
         #: (municipality, address key) -> the address, and the position at which a stretch of this batch first had it.
-        self.addresses: dict[tuple[str, str], tuple[Address, int]] = {}
+        self.addresses: NewAddresses = {}
 
     def take(self, event: Event, chronicle: Chronicle) -> None:
         """Feed one event and note its changes."""
