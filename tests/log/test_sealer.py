@@ -115,7 +115,9 @@ def test_a_conclusion_and_whatever_is_asked_for_get_their_own_size(
     assert sealer.seal(upto=33).size == 33
 
 
-def test_a_hole_or_a_misplaced_event_stops_the_sealer(make: Make, events: Events, database: Database) -> None:
+def test_a_hole_or_a_misplaced_event_stops_the_sealer(
+    make: Make, events: Events, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sealer = make()
     events.record(20)
     sealer.seal()
@@ -130,9 +132,48 @@ def test_a_hole_or_a_misplaced_event_stops_the_sealer(make: Make, events: Events
         with pytest.raises(GapError) as refused:
             sealer.seal()
         assert refused.value.expected == expected
-    assert sizes(database) == [0, 20]
     events.rows = whole
+    with monkeypatch.context() as patch:
+        patch.setattr(events, "head", lambda: 31)  # the event at the end went away after the head was read
+        with pytest.raises(GapError, match="31"):
+            make().seal()
+    assert sizes(database) == [0, 20]
     assert sealer.seal().checkpoint.root == truth(events)
+
+
+def test_disk_then_database_then_publication(
+    make: Make, events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything written is on disk before the checkpoint is committed, and committed before it is published."""
+    make().seal()
+    events.record(300)
+    seen: list[tuple[str, str]] = []
+
+    def note(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*args: Any) -> Any:
+            done = call(*args)
+            file = Path(f"/proc/self/fd/{args[0]}").resolve().name if name in {"pwrite", "fsync"} else ""
+            seen.append((name, file))
+            return done
+
+        return noted
+
+    for name in ("pwrite", "fsync", "replace"):
+        monkeypatch.setattr(f"register.log.files.os.{name}", note(name, getattr(os, name)))
+    monkeypatch.setattr(Signer, "sign", note("sign", Signer.sign))
+    monkeypatch.setattr(sa.Connection, "commit", note("commit", sa.Connection.commit))
+    make().seal()
+
+    signed = seen.index(("sign", ""))
+    committed = seen.index(("commit", ""), signed)
+    published = seen.index(("replace", ""))
+    written = {file for name, file in seen if name == "pwrite"}
+    assert written == {"entries.bin", "level0.bin", "level1.bin"}
+    for file in written:
+        last_write = len(seen) - 1 - seen[::-1].index(("pwrite", file))
+        assert last_write < seen.index(("fsync", file)) < signed
+    assert committed < seen.index(("fsync", f".{PUBLISHED}.new")) < published
+    assert published < len(seen) - 1 - seen[::-1].index(("fsync", tmp_path.name))
 
 
 class BrokenError(Exception):
@@ -319,6 +360,19 @@ def test_the_database_keeps_one_root_for_a_size_for_ever(
             with engine.connect() as connection, pytest.raises(sa.exc.DBAPIError, match="append-only"):
                 connection.execute(sa.text(text))
     assert sizes(database) == [0, 3]
+
+
+def test_a_forged_checkpoint_in_the_table_is_not_signed_over(
+    make: Make, events: Events, database: Database, clock: Callable[[], datetime]
+) -> None:
+    events.record(9)
+    make().seal()
+    forged = Checkpoint(SIGNER.key.name, 7, bytes(32))
+    row = {"size": 7, "root": forged.root, "note": SIGNER.sign(forged).decode(), "sealed_at": clock()}
+    with database.engine.begin() as connection:
+        connection.execute(sa.insert(CHECKPOINT).values(row))
+    with pytest.raises(SealError, match="another root was signed for size 7"):
+        make().seal(at=(7,))
 
 
 def test_two_sealers_take_turns(make: Make, events: Events, database: Database) -> None:

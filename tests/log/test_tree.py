@@ -20,6 +20,7 @@ from register.log.tree import (
     consistency_proof,
     inclusion_proof,
     leaf_hash,
+    node_hash,
     perfect_root,
     root,
     verify_consistency,
@@ -119,6 +120,15 @@ def test_every_prefix_is_proved_consistent_and_nothing_else(data: st.DataObject)
     refused(new + 1, new, proof, before, after)
     if proof:
         refused(old, new, proof[:-1], before, after)
+
+
+def test_a_proof_goes_no_deeper_than_the_tree() -> None:
+    """Even where the hashes would fit: a root over two leaves says nothing of a tree of one (RFC 9162, 2.1.3.2)."""
+    leaf, other = leaves_of(2)
+    with pytest.raises(ProofError, match="too long"):
+        verify_inclusion(leaf, 0, 1, [other], node_hash(other, leaf))
+    with pytest.raises(ProofError, match="too long"):
+        verify_consistency(1, 2, [other, other], node_hash(other, leaf), node_hash(other, node_hash(leaf, other)))
 
 
 def test_nothing_is_proved_outside_the_tree() -> None:
