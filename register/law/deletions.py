@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Literal
 from uuid import UUID
 
@@ -128,7 +129,7 @@ def _side_by_side(
         cuts.update((lower, upper))
     days = sorted(cuts)
     i = j = 0
-    for lower, upper in zip(days, days[1:], strict=False):
+    for lower, upper in pairwise(days):
         while i < len(was) and was[i].to <= lower:
             i += 1
         while j < len(now) and now[j].to <= lower:

@@ -208,37 +208,60 @@ def _take(facts: Facts, today: list[tuple[Event, PersonNotice]], rolling: Rollin
     Ends of residence come after the residences of the same day (R7), options after both, and reports of a death last:
     what a commission sent is judged by where the person resides and counts at the end of that day.
     """
-    later: list[tuple[Event, PersonNotice]] = []
+    ends: list[ResidenceEnded] = []
+    options: list[tuple[Event, VotingOption]] = []
+    reports: list[Event] = []
     for event, data in today:
         match data:
-            case Citizen():
-                facts.recorded = True
-                facts.surname, facts.given_name, facts.parent_name = data.surname, data.given_name, data.parent_name
-                facts.sex, facts.script = data.sex, data.script
+            case ResidenceEnded():
+                ends.append(data)
+            case VotingOption():
+                options.append((event, data))
+            case ReportedDeceased():
+                reports.append(event)
+            case Citizen() | PersonalData() | Death():
+                _take_registry(facts, data)
             case Residence():
-                if data.kind == "permanent":
-                    facts.residence, facts.residence_ended = data, False
-                else:
-                    facts.temporary, facts.temporary_ended = data, False
-            case ResidenceEnded() | VotingOption() | ReportedDeceased():
-                later.append((event, data))
-            case PersonalData():
-                _take_personal_data(facts, data)
-            case Death():
-                facts.dead = True
+                _take_residence(facts, data)
             case _:
                 _take_status(facts, event, data)
-    for _, data in later:
-        if isinstance(data, ResidenceEnded):
-            _take_end_of_residence(facts, data)
-    for event, data in later:
-        if isinstance(data, VotingOption):
-            _take_option(facts, event, data, rolling)
-    for event, data in later:
-        if isinstance(data, ReportedDeceased):
-            sender = franchise.commission_of(event)
-            if sender is None or franchise.concerns(facts, sender):
-                facts.marked_deceased = True
+    for end in ends:
+        _take_end_of_residence(facts, end)
+    for event, option in options:
+        _take_option(facts, event, option, rolling)
+    for event in reports:
+        _take_report_of_death(facts, event)
+
+
+def _take_registry(facts: Facts, data: Citizen | PersonalData | Death) -> None:
+    """R1, R3, names. Names and sex are dated by their effect; the date of birth is not dated and was taken before."""
+    match data:
+        case Citizen():
+            facts.recorded = True
+            facts.surname, facts.given_name, facts.parent_name = data.surname, data.given_name, data.parent_name
+            facts.sex, facts.script = data.sex, data.script
+        case PersonalData():
+            facts.surname = data.surname or facts.surname
+            facts.given_name = data.given_name or facts.given_name
+            facts.parent_name = data.parent_name or facts.parent_name
+            facts.sex = data.sex or facts.sex
+        case Death():
+            facts.dead = True
+
+
+def _take_residence(facts: Facts, data: Residence) -> None:
+    """R7; a temporary residence, at home or abroad, is beside it and takes the place of an earlier one."""
+    if data.kind == "permanent":
+        facts.residence, facts.residence_ended = data, False
+    else:
+        facts.temporary, facts.temporary_ended = data, False
+
+
+def _take_report_of_death(facts: Facts, event: Event) -> None:
+    """A mark, and no deletion (practice); a commission marks only those who reside or count with it."""
+    sender = franchise.commission_of(event)
+    if sender is None or franchise.concerns(facts, sender):
+        facts.marked_deceased = True
 
 
 def _take_status(
@@ -280,14 +303,6 @@ def _take_status(
             facts.jmb = data.new_jmb
         case _:
             assert_never(data)
-
-
-def _take_personal_data(facts: Facts, data: PersonalData) -> None:
-    """Names and sex are dated by their effect; the date of birth is not dated and was taken before."""
-    facts.surname = data.surname or facts.surname
-    facts.given_name = data.given_name or facts.given_name
-    facts.parent_name = data.parent_name or facts.parent_name
-    facts.sex = data.sex or facts.sex
 
 
 def _take_end_of_residence(facts: Facts, data: ResidenceEnded) -> None:
