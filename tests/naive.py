@@ -7,9 +7,9 @@ one differ, one of the two has misread a rule.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from register.law.events import (
     Annulment,
@@ -34,7 +34,7 @@ from register.law.events import (
 )
 
 BRCKO = "30163"
-ONE_DAY = datetime.timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 
 
 # --- what is live, and what decides -----------------------------------------------------------------------------------
@@ -60,11 +60,11 @@ def last(events: Iterable[Event]) -> Event | None:
     return found
 
 
-def of(events: list[Event], *types: type, until: datetime.date | None = None) -> list[Event]:
+def of(events: list[Event], *types: type, until: date | None = None) -> list[Event]:
     return [e for e in events if isinstance(e.data, types) and (until is None or e.data.effective_on <= until)]
 
 
-# --- R1 to R8: every function takes live events and a day --------------------------------------------------------------
+# --- R1 to R8: every function takes live events and a day -------------------------------------------------------------
 
 
 def recorded(events, day):  # R1
@@ -82,7 +82,7 @@ def is_adult(events, day):  # R2
     try:
         birthday = born.replace(year=born.year + 18)
     except ValueError:  # 29 February, reached on 28 February in a year without one
-        birthday = datetime.date(born.year + 18, 2, 28)
+        birthday = date(born.year + 18, 2, 28)
     return birthday <= day
 
 
@@ -173,7 +173,7 @@ def grounds(events, day):
     return tuple(found)
 
 
-# --- U1 to U4 and the voting options ------------------------------------------------------------------------------------
+# --- U1 to U4 and the voting options ----------------------------------------------------------------------------------
 
 
 def commission_of(event):
@@ -217,9 +217,9 @@ def accepted_options(events, until, wanted=lambda option: True):
         choices = [e.data for e in accepted if e.data.option != "mobile-team"]
         if not concerns(events, event, choices[-1] if choices else None):
             continue
-        if event.data.option in ("mail", "diplomatic-mission"):
-            if residence(events, day) is None and refugee(events, day) is None:
-                continue
+        at_home = residence(events, day) is not None or refugee(events, day) is not None
+        if event.data.option in ("mail", "diplomatic-mission") and not at_home:
+            continue
         accepted.append(event)
     return accepted
 
@@ -264,7 +264,7 @@ def name_on(events, day, member):
     return None if statement is None else getattr(statement.data, member)
 
 
-# --- numbers and persons ------------------------------------------------------------------------------------------------
+# --- numbers and persons ----------------------------------------------------------------------------------------------
 
 
 def agree(events, one, other):
@@ -304,7 +304,7 @@ def number_on(all_live, person, day):
     return min(own, key=r_tie).data.jmb if own else min(person)
 
 
-# --- the answer ---------------------------------------------------------------------------------------------------------
+# --- the answer -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -319,12 +319,12 @@ class Answer:
     mobile_team: bool
     marked_deceased: bool
     jmb: str
-    born_on: datetime.date | None
+    born_on: date | None
     surname: str | None
     sex: str | None
 
 
-def answer(known: Iterable[Event], person: set[str], day: datetime.date) -> Answer:
+def answer(known: Iterable[Event], person: set[str], day: date) -> Answer:
     """The answer about a person on a day, out of all events known."""
     all_live = live(known)
     events = [e for e in all_live if getattr(e.data, "jmb", None) in person]
@@ -350,7 +350,7 @@ def answer(known: Iterable[Event], person: set[str], day: datetime.date) -> Answ
     )
 
 
-# --- the roll of an election ----------------------------------------------------------------------------------------------
+# --- the roll of an election ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -411,17 +411,79 @@ def place_on_roll(known, person, called, station_of) -> Place | None:
     if called.municipalities and counts_in not in called.municipalities:
         return None
     of_entity = entity(events, settled, counts_in)
-    name = "regular" if option is None else option.option
-    if called.kind == "general" and counts_in == BRCKO and of_entity is None:
-        return Place("no-entity-option", None, counts_in, None, False)
-    if name in ("in-person-1991", "absentee-1991"):
-        return Place(name, counts_in, counts_in, of_entity, False)
-    if name == "mail":
-        return Place("mail", None, counts_in, of_entity, False)
-    if name == "diplomatic-mission":
-        return Place(name, option.mission, counts_in, of_entity, False)
     at_home = residence(events, settled)
     station = None if at_home is None else station_of(at_home, settled)
-    if station is None:
-        return Place("unallocated", counts_in, counts_in, of_entity, False)
-    return Place("polling-station", station, counts_in, of_entity, team)
+    name = "regular" if option is None else option.option
+    if called.kind == "general" and counts_in == BRCKO and of_entity is None:
+        place = ("no-entity-option", None)
+    elif name in ("in-person-1991", "absentee-1991"):
+        place = (name, counts_in)
+    elif name == "mail":
+        place = ("mail", None)
+    elif name == "diplomatic-mission":
+        place = (name, option.mission)
+    elif station is not None:
+        place = ("polling-station", station)
+    else:
+        place = ("unallocated", counts_in)
+    # The mobile team is an overlay on a polling station's list and on no other.
+    return Place(*place, counts_in, of_entity, team and place[0] == "polling-station")
+
+
+# --- deletions and reinstatements -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One audit entry: days [from_, to), `to` None when it never ends."""
+
+    person: object
+    action: str
+    from_: date
+    to: date | None
+    ground: str | None
+    remark: str | None
+
+
+def persons_by_stream(known):
+    """Least stream id -> the numbers of a person. A number of which nothing is recorded has no stream."""
+    streams = {e.data.jmb: e.stream for e in known if hasattr(e.data, "jmb")}
+    return {min(streams[n] for n in person if n in streams): person for person in people(known)}
+
+
+def entries_of(events, days) -> list[Entry]:
+    """The audit entries of the last of these events: every person before it and after it, one day after the other.
+
+    `days` are in order; nothing may change between two of them, before the first or after the last.
+    """
+    before, after = persons_by_stream(events[:-1]), persons_by_stream(events)
+    streams_before = {e.stream for e in events[:-1]}
+    found = []
+    for person in sorted(before.keys() | after.keys()):
+        held = set()
+        for position in range(len(events)):
+            earlier = persons_by_stream(events[:position])
+            if person in earlier:
+                held |= {d for d in days if answer(events[:position], earlier[person], d).entered}
+        run = None
+        for day in days:
+            was = answer(events[:-1], before[person], day) if person in before else None
+            now = answer(events, after[person], day) if person in after else None
+            change = None
+            if was and was.entered and not (now and now.entered):
+                change = ("deleted", now.grounds[0] if now else "joined-number", None)
+            elif now and now.entered and not (was and was.entered):
+                if not held:
+                    change = ("entered", None, None)
+                else:
+                    parted = was is None and person in streams_before
+                    ground = "joined-number" if parted else was.grounds[0]
+                    change = ("reinstated", ground, None if day in held else "extended")
+            if run and run[0] != change:
+                found.append(Entry(person, run[0][0], run[1], day, *run[0][1:]))
+                run = None
+            if change and not run:
+                run = (change, day)
+        if run:
+            found.append(Entry(person, run[0][0], run[1], None, *run[0][1:]))
+    return found

@@ -6,9 +6,8 @@ every day of ``WINDOW`` and one far on either side has asked them all.
 
 from __future__ import annotations
 
-import datetime
 import os
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -71,7 +70,7 @@ STREAMS = dict(zip(NUMBERS, [UUID(int=20), UUID(int=10), UUID(int=30)], strict=T
 #: Births whose 18th birthday lies in the window, on and beside 29 February (2006 has none; 2024 has one), and long ago.
 BIRTHS = [date(1970, 1, 1), date(2006, 2, 28), date(2006, 3, 1), date(2006, 3, 4)]
 
-_TIMES = [datetime.datetime(2024, 3, d, h, tzinfo=UTC) for d in (1, 2) for h in (8, 9)]
+_TIMES = [datetime(2024, 3, d, h, tzinfo=UTC) for d in (1, 2) for h in (8, 9)]
 days = st.sampled_from(DAYS)
 municipalities = st.sampled_from(MUNICIPALITIES)
 _registry = st.sampled_from(["registry-office:10049", "registry-office:20010"])
@@ -100,8 +99,11 @@ _options = st.tuples(_option, st.sampled_from([None, None, ELECTION, "another"])
 )
 _commission = st.one_of(st.just("cec"), _local("municipal-commission"), _local("municipal-commission"))
 
-#: (authority, (type, members without number and day)); a bar's end gets the bar it names when the history is known.
-_statements = st.one_of(
+_permanent = st.sampled_from(["permanent", "permanent", "permanent", "temporary"])
+
+#: (authority, (type, members without number and day)), by chapter, so that each has its share; a bar's end gets the
+#: bar it names when the history is known.
+_registry_offices = st.one_of(
     _build(
         Citizen,
         _registry,
@@ -113,60 +115,76 @@ _statements = st.one_of(
     ),
     _build(PersonalData, _registry, surname=st.none() | _names, born_on=st.none() | st.sampled_from(BIRTHS)),
     _build(Death, _registry),
-    _build(Residence, _local("residence-authority"), kind=st.sampled_from(["permanent", "permanent", "temporary"])),
-    _build(
-        ResidenceEnded, _local("residence-authority"), kind=st.sampled_from(["permanent", "permanent", "temporary"])
-    ),
-    _build(JmbReplaced, _local("residence-authority"), new_jmb=st.sampled_from(NUMBERS)),
-    _build(EntityOption, st.just("residence-authority:30163"), entity=st.sampled_from(["FBiH", "RS"])),
+)
+_residence_authorities = st.one_of(
+    _build(Residence, _local("residence-authority"), kind=_permanent),
+    _build(ResidenceEnded, _local("residence-authority"), kind=_permanent),
+)
+_ministries = st.one_of(
     _build(Citizenship, _ministry, other_citizenships=st.sampled_from([(), ("AT",)])),
     _build(CitizenshipEnded, _ministry),
     _build(RefugeeStatus, _ministry, municipality_1991=municipalities),
     _build(RefugeeStatusEnded, _ministry),
+)
+_courts = st.one_of(
     _build(CapacityWithdrawn, _court, extent=st.sampled_from(["full", "full", "partial"])),
     _build(CapacityRestored, _court),
-    _build(
-        VotingBarred, _court, ground=st.sampled_from(["1.6", "1.7", "1.7a"]), cause=st.sampled_from(["sentence"])
-    ),
+    _build(VotingBarred, _court, ground=st.sampled_from(["1.6", "1.7", "1.7a"]), cause=st.just("sentence")),
     _build(VotingBarEnded, _court),
+)
+_statements: list[st.SearchStrategy[Any]] = [
+    _registry_offices,
+    _residence_authorities,
+    _ministries,
+    _courts,
+    st.tuples(_commission, _options),
     st.tuples(_commission, _options),
     _build(ReportedDeceased, _commission),
-)
+    _build(JmbReplaced, _local("residence-authority"), new_jmb=st.sampled_from(NUMBERS)),
+    _build(EntityOption, st.just("residence-authority:30163"), entity=st.sampled_from(["FBiH", "RS"])),
+]
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, most: int = 25, numbers: int = 3) -> list[Event]:
-    """Events in the order recorded: positions 1, 2, 3 …; half of the histories begin with persons who are entered."""
+def histories(draw: st.DrawFn, *, most: int = 25, numbers: int = 3, of_options: bool = False) -> list[Event]:
+    """Events in the order recorded: positions 1, 2, 3 …; most histories begin with persons who are entered.
+
+    ``of_options``: voters of one place, who move and choose how to vote, and little else.
+    """
+    statements = [*_statements, *_statements[4:6] * 5, _statements[-1]] if of_options else _statements
     known = NUMBERS[: draw(st.integers(1, numbers))]
     events: list[Event] = []
     versions: dict[UUID, int] = {}
 
-    def record(authority: str, data: AnyData, stream: UUID, time: datetime.datetime) -> None:
+    def record(authority: str, data: AnyData, stream: UUID, time: datetime) -> None:
         position = len(events) + 1
         versions[stream] = versions.get(stream, 0) + 1
         source = f"urn:cvr:authority:{authority}"
-        recorded_at = datetime.datetime(2024, 4, 1, tzinfo=UTC) + timedelta(minutes=position)
+        recorded_at = datetime(2024, 4, 1, tzinfo=UTC) + timedelta(minutes=position)
         # Ids are not in the order of arrival, so that R-tie cannot follow it by chance.
         number = f"n{(position * 37) % 101:03}"
         events.append(Event(position, stream, versions[stream], recorded_at, source, number, time, data))
 
-    if draw(st.booleans()):
+    if of_options or draw(st.sampled_from([True, True, True, False])):
         for number in known:
             born_on = draw(st.sampled_from(BIRTHS[:2]))
             named = {"surname": "Begić", "given_name": "Amra", "parent_name": "Ivan", "sex": "F", "born_on": born_on}
             citizen = Citizen(jmb=number, effective_on=FIRST, **named)  # type: ignore[arg-type]
             record("registry-office:10049", citizen, STREAMS[number], _TIMES[0])
-            home = draw(municipalities)
-            lives = Residence(jmb=number, effective_on=FIRST, kind="permanent", municipality=home, settlement="Grad")
+            home, settlement = (BIHAC, "Selo") if of_options else (draw(municipalities), "Grad")
+            lives = Residence(
+                jmb=number, effective_on=FIRST, kind="permanent", municipality=home, settlement=settlement
+            )
             record(f"residence-authority:{home}", lives, STREAMS[number], _TIMES[0])
-    for _ in range(draw(st.integers(0, most - len(events)))):
-        if events and draw(st.integers(0, 6)) == 0:
+    for _ in range(draw(st.integers(0, most - len(events)) | st.just(most - len(events)))):
+        if events and draw(st.sampled_from([False] * 5 + [True])):
             target = draw(st.sampled_from(events))
             if not isinstance(target.data, Annulment):
                 authority = target.source.removeprefix("urn:cvr:authority:")
-                record(authority, Annulment(annuls=target.id, reason="error"), target.stream, draw(st.sampled_from(_TIMES)))
+                taken_back = Annulment(annuls=target.id, reason="error")
+                record(authority, taken_back, target.stream, draw(st.sampled_from(_TIMES)))
             continue
-        authority, (kind, members) = draw(_statements)
+        authority, (kind, members) = draw(draw(st.sampled_from(statements)))
         jmb = draw(st.sampled_from(known))
         if kind is JmbReplaced and members["new_jmb"] == jmb:
             continue
@@ -177,7 +195,7 @@ def histories(draw: st.DrawFn, *, most: int = 25, numbers: int = 3) -> list[Even
         if kind is VotingBarEnded:
             bars = [e for e in events if isinstance(e.data, VotingBarred | VotingBarEnded)]
             # A bar that came before, or one that will or may come.
-            ends, source = draw(st.sampled_from([(e.id, e.source) for e in bars] + [("n100", None)]))
+            ends, source = draw(st.sampled_from([(e.id, e.source) for e in bars] or [("n074", None)]))
             members = {"ends": ends, "ends_source": draw(st.sampled_from([source, None]))}
         data = kind(jmb=jmb, effective_on=draw(days), **members)
         record(authority, data, STREAMS[jmb], draw(st.sampled_from(_TIMES)))
