@@ -25,6 +25,11 @@ class Spool:
         self._news = asyncio.Event()
         self._ended = False
 
+    @property
+    def on_disk(self) -> int:
+        """Bytes in the file that were not read yet."""
+        return self._written - self._read
+
     def write(self, data: bytes) -> None:
         """Add bytes. They go to the file as long as there are others in it, so that the order is kept."""
         if self._read < self._written or self._size + len(data) > IN_MEMORY:

@@ -17,9 +17,9 @@ import msgspec
 
 from register.intake.answers import Answer, End, problem_of
 from register.intake.journal import Journal, Refused
-from register.intake.judge import days_late, judge
+from register.intake.judge import days_late, judge, with_provision
 from register.intake.lines import Line
-from register.intake.parse import MAX_BYTES, VERIFIED, Unreadable, parse
+from register.intake.parse import MAX_BYTES, Unreadable, parse
 from register.intake.trial import Trial
 from register.law.calendar import civil_day
 from register.law.competence import Caller
@@ -147,7 +147,7 @@ class Intake:
             if receipt.refusal is None:
                 answers.append(Answer(item.line.number, item.id, receipt.status, receipt.position, item.late))
                 continue
-            refusal = _with_provision(receipt.refusal)
+            refusal = with_provision(receipt.refusal)
             instance = UUID(bytes=self._entropy(16), version=4)
             problem = problem_of(refusal, instance)
             answers.append(Answer(item.line.number, item.id, "refused", problem=problem))
@@ -194,10 +194,3 @@ def answer_lines(answers: Sequence[Answer | End]) -> bytes:
 
 def _refused(refusal: Refusal) -> Receipt:
     return Receipt(status="refused", refusal=refusal)
-
-
-def _with_provision(refusal: Refusal) -> Refusal:
-    """Every refused notice is told the provision: that what is received is verified, where no other is named."""
-    if refusal.provision is not None:
-        return refusal
-    return Refusal(refusal.kind, refusal.detail, provision=VERIFIED, faults=refusal.faults)

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Final
 
-from register.intake.parse import Message
+from register.intake.parse import VERIFIED, Message
 from register.law.calendar import civil_day
 from register.law.competence import Caller, check_sender
 from register.law.events import Annulment, ControlTotal, Notice
@@ -31,8 +31,15 @@ def judge(message: Message, caller: Caller, *, received: date, municipalities: C
         check_sender(caller, message.source, message.data)
         check_shape(message.data, time=message.time, received=received, municipalities=municipalities)
     except Refusal as refusal:
-        return refusal
+        return with_provision(refusal)
     return None
+
+
+def with_provision(refusal: Refusal) -> Refusal:
+    """Return the refusal with a provision: that what is received is verified, where it names no other."""
+    if refusal.provision is not None:
+        return refusal
+    return Refusal(refusal.kind, refusal.detail, provision=VERIFIED, faults=refusal.faults)
 
 
 def days_late(data: Notice, time: datetime) -> int | None:

@@ -152,14 +152,16 @@ _DETAILS: Final[dict[ProblemKind, str]] = {
 
 def _unreadable(document: Any) -> Unreadable:
     """All that is wrong with the form of a JSON value that should be a notice."""
-    faults = list(_all_faults(document))
-    kinds = {kind for kind, _ in faults}
-    kind = next(kind for kind in _PRECEDENCE if kind in kinds)
+    first: dict[str, tuple[ProblemKind, Fault]] = {}
+    for kind, fault in _all_faults(document):
+        first.setdefault(fault.pointer, (kind, fault))
+    kinds = {kind for kind, _ in first.values()}
+    weightiest = next(kind for kind in _PRECEDENCE if kind in kinds)
     notice_id = document.get("id") if isinstance(document, dict) else None
     readable = isinstance(notice_id, str) and _NOTICE_ID.fullmatch(notice_id) is not None
     return Unreadable(
         notice_id if readable else None,
-        Refusal(kind, _DETAILS[kind], provision=VERIFIED, faults=[fault for _, fault in faults]),
+        Refusal(weightiest, _DETAILS[weightiest], provision=VERIFIED, faults=[fault for _, fault in first.values()]),
     )
 
 
