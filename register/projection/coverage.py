@@ -56,7 +56,8 @@ def _municipality_of(connection: Connection, event: Event) -> str:
     row = connection.execute(
         "SELECT municipality FROM projection.station WHERE stream = %s", (event.stream,)
     ).fetchone()
-    assert row is not None, "an annulment of a station's notice lies in the stream of a station"
+    if row is None:
+        raise LookupError("an event about a polling station lies in the stream of none")
     return str(row[0])
 
 

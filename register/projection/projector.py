@@ -53,7 +53,7 @@ PART = 0
 BATCH = 5_000
 
 
-class ProjectorStopped(Exception):
+class RivalProjectorError(Exception):
     """Another projector moved the position meanwhile; nothing was written."""
 
 
@@ -66,7 +66,7 @@ def position_of(connection: Connection) -> int:
 def follow(connection: Connection, store: Store, *, limit: int = BATCH) -> int:
     """Take the next events into the tables, in one transaction; how many they were (0: nothing new).
 
-    Raises :class:`ProjectorStopped` when a rival moved the position.
+    Raises :class:`RivalProjectorError` when a rival moved the position.
     """
     with connection.transaction():
         old = _lock(connection)
@@ -84,11 +84,10 @@ def _lock(connection: Connection) -> int:
     """The position, its row locked: rivals wait here and then find it moved."""
     query = "SELECT position FROM projection.progress WHERE part = %s FOR UPDATE"
     row = connection.execute(query, (PART,)).fetchone()
-    if row is None:
-        connection.execute("INSERT INTO projection.progress VALUES (%s, 0) ON CONFLICT DO NOTHING", (PART,))
-        row = connection.execute(query, (PART,)).fetchone()
-    assert row is not None
-    return int(row[0])
+    if row is not None:
+        return int(row[0])
+    connection.execute("INSERT INTO projection.progress VALUES (%s, 0) ON CONFLICT DO NOTHING", (PART,))
+    return _lock(connection)
 
 
 def _move(connection: Connection, old: int, new: int) -> None:
@@ -96,7 +95,7 @@ def _move(connection: Connection, old: int, new: int) -> None:
         "UPDATE projection.progress SET position = %s WHERE part = %s AND position = %s", (new, PART, old)
     )
     if moved.rowcount != 1:
-        raise ProjectorStopped
+        raise RivalProjectorError
 
 
 def _apart(connection: Connection, batch: Sequence[Event]) -> tuple[list[Event], list[Event]]:
@@ -110,7 +109,7 @@ def _apart(connection: Connection, batch: Sequence[Event]) -> tuple[list[Event],
 
 def _take(connection: Connection, store: Store, batch: Sequence[Event], upto: int) -> NewAddresses:
     """Fold events about people and elections, write what changed; the addresses that stretches began to have."""
-    streams = _linked_streams(connection, store, batch)
+    streams = _linked_streams(connection, batch)
     known = _held(connection, streams)
     chronicle = Chronicle(store.streams(streams, upto=upto) if upto else {}, batch, known)
     writes = Writes()
@@ -124,7 +123,7 @@ def _take(connection: Connection, store: Store, batch: Sequence[Event], upto: in
     return writes.addresses
 
 
-def _linked_streams(connection: Connection, store: Store, batch: Sequence[Event]) -> set[UUID]:
+def _linked_streams(connection: Connection, batch: Sequence[Event]) -> set[UUID]:
     """The streams the batch touches, and all that links, live or not, may connect with them."""
     streams = {e.stream for e in batch}
     numbers = {e.data.jmb for e in batch if isinstance(e.data, AboutPerson)}

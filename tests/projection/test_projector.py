@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import random
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
+
 from register.database import Database
 from register.law.dossier import on_day, timeline
 from register.law.events import (
@@ -84,7 +86,7 @@ def history(store: Store) -> None:
     out = Authorities(store)
     whole = (CatchmentEntry(),)
     odd = (CatchmentEntry(street="Alipašina", from_=1, to=99, parity="odd"),)
-    station = {"municipality": "10049", "name": "Škola", "address": "Centar", "kind": "regular"}
+    station: dict[str, Any] = {"municipality": "10049", "name": "Škola", "address": "Centar", "kind": "regular"}
     out.send(
         "municipal-commission:10049",
         PollingStation(code="001", catchment=whole, effective_on=date(2020, 1, 1), **station),
@@ -108,7 +110,7 @@ def history(store: Store) -> None:
     out.send("residence-authority:10049", Annulment(annuls=out.sent[-1], reason="two people after all"))
 
 
-def rows(connection: psycopg.Connection[object], table: str) -> list[tuple[object, ...]]:
+def rows(connection: psycopg.Connection[Any], table: str) -> list[tuple[object, ...]]:
     """A table as a sorted list."""
     return sorted((tuple(map(str, row)) for row in connection.execute(f"SELECT * FROM projection.{table}")), key=str)
 
@@ -164,7 +166,8 @@ def test_every_day_and_position_answers_as_the_law_does(database: Database, stor
                 for day in days:
                     row = queries.voter(connection, person, day, known)
                     answer = on_day(stretches, day)
-                    assert row is not None and answer is not None
+                    assert row is not None
+                    assert answer is not None
                     assert (row["entered"], tuple(row["grounds"]), row["jmb"], row["counts_in"]) == (
                         answer.entered,
                         answer.grounds,
@@ -187,7 +190,9 @@ def test_a_station_covers_as_known_then(database: Database, store: Store) -> Non
         then = queries.voter(connection, a, date(2026, 1, 15), known=5)
         now = queries.voter(connection, a, date(2026, 1, 15), known=store.head())
         before = queries.voter(connection, a, date(2025, 1, 15), known=store.head())
-    assert then is not None and now is not None and before is not None
+    assert then is not None
+    assert now is not None
+    assert before is not None
     assert (then["polling_station"], now["polling_station"], before["polling_station"]) == ("001", "002", "001")
 
 

@@ -1,0 +1,231 @@
+"""The main job as a story: each step asks the running server and shows what it answered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from register.law.calendar import CONCLUSION
+from register.rehearsal.demo.feeding import Taken, Written, send_feed, write_feed
+from register.rehearsal.demo.server import Client, DemoError, serving
+from register.rehearsal.demo.teller import Teller
+from register.settings import Settings
+
+VOTERS: Final = 20_000
+SEED: Final = 20_261_004
+#: The generated voter who is followed: capacity withdrawn, later restored.
+FOLLOWED: Final = "capacity-withdrawn-and-restored"
+_STATE: Final = "demo.json"
+_KINDS: Final = ("polling-station", "in-person-1991", "absentee-1991", "mail", "diplomatic-mission", "mobile-team")
+
+
+class Plan(msgspec.Struct):
+    """What a first run settled, so that a second one in the same folder sends the same feed again."""
+
+    voters: int
+    seed: int
+    until: date
+    election: str
+    day: date
+
+
+def tell(settings: Settings, today: date, *, voters: int = VOTERS) -> int:
+    """Tell the story in the folder the settings name; the exit code: 0 when all went as it should, else 1."""
+    teller = Teller()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    plan, again = _plan(settings.data / _STATE, today, voters)
+    teller.say(f"Everything here is about people who do not exist. Folder: {settings.data}")
+    if again:
+        teller.say("A demo ran here before: the same notices are sent again, and none may count twice.")
+    feed = settings.data / "feed"
+    with teller.step("Authorities write their notices"):
+        written = write_feed(feed, voters=plan.voters, seed=plan.seed, until=plan.until)
+        _tell_feed(teller, written, plan)
+    with serving(settings) as client:
+        taken = _intake(teller, client, feed, written)
+        _follow_one(teller, client, written)
+        _election(teller, client, plan)
+    verified = _verify(teller, settings)
+    _summary(teller, settings)
+    if taken.wrongly:
+        teller.say(f"{len(taken.wrongly)} notices did not meet the fate they were made for, the first of them:")
+        for line in taken.wrongly[:10]:
+            teller.say(f"  {line}")
+    return 0 if verified and not taken.wrongly else 1
+
+
+def _plan(path: Path, today: date, voters: int) -> tuple[Plan, bool]:
+    """The plan of this folder, and whether it was there before; an election whose day has come gives way to another."""
+    again = path.exists()
+    if again:
+        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
+        if plan.day > today:
+            return plan, True
+        plan = msgspec.structs.replace(plan, day=_sunday_after(today + timedelta(days=30)))
+    else:
+        day = _sunday_after(today + timedelta(days=30))
+        plan = Plan(voters, SEED, today, "", day)
+    plan = msgspec.structs.replace(plan, election=f"general-{plan.day.isoformat()}")
+    path.write_bytes(msgspec.json.encode(plan))
+    return plan, again
+
+
+def _sunday_after(day: date) -> date:
+    """Elections are held on Sundays (Art. 1.14)."""
+    return day + timedelta(days=6 - day.weekday())
+
+
+def _tell_feed(teller: Teller, written: Written, plan: Plan) -> None:
+    wrong = sum(len(lines) for lines in written.refused.values())
+    teller.say(f"{written.total:,} notices of {len(written.lines)} authorities about {plan.voters:,} generated people:")
+    teller.say(f"late, repeated, out of order, annulled; {wrong} of them wrong and to be refused.")
+
+
+def _intake(teller: Teller, client: Client, feed: Path, written: Written) -> Taken:
+    with teller.step("The notices come in over HTTP"):
+        with teller.progress("notices", written.total) as progress:
+            taken = send_feed(client, feed, written, progress)
+        teller.say(", ".join(f"{count:,} {status}" for status, count in sorted(taken.statuses.items())))
+        teller.say("Refused, each kept in the intake journal with its reason; one of each kind:")
+        teller.table(
+            ("problem", "notices", "where", "provision", "what the sender is told"),
+            [
+                (
+                    kind,
+                    str(count),
+                    _pointer(taken.examples[kind]),
+                    taken.examples[kind].get("provision") or "",
+                    _told(taken, kind),
+                )
+                for kind, count in sorted(taken.kinds.items())
+            ],
+        )
+    with teller.step("The register follows the event store"):
+        token = client.token("auditor", authority="auditor:demo", name="an auditor")
+        summary = _caught_up(client, token, taken.last_position)
+        teller.say(f"The register rests on position {summary['position']:,}.")
+        teller.table(
+            ("municipality", "entity", "voters"),
+            [
+                (str(row["municipality"]), str(row["entity"] or "no option"), f"{row['voters']:,}")
+                for row in summary["items"]
+                if row["voters"] >= 100
+            ],
+        )
+    return taken
+
+
+def _told(taken: Taken, kind: str) -> str:
+    problem = taken.examples[kind]
+    errors = problem.get("errors") or []
+    return str(errors[0]["detail"] if errors else problem.get("detail", ""))
+
+
+def _pointer(problem: dict[str, Any]) -> str:
+    errors = problem.get("errors") or []
+    return str(errors[0]["pointer"]) if errors else ""
+
+
+def _caught_up(client: Client, token: str, position: int) -> Any:
+    return client.get("/v1/register/summary", token, by="municipality,entity", at_least=position)
+
+
+def _follow_one(teller: Teller, client: Client, written: Written) -> None:
+    with teller.step("One person: legal capacity withdrawn, later restored"):
+        token = client.token("cec", authority="cec", name="a clerk of the CEC")
+        found = client.post("/v1/voters/query", token, {"jmb": written.showcase[FOLLOWED]})
+        (person,) = found["persons"]
+        history = client.get(f"/v1/voters/{person}/history", token)
+        teller.say("What the register says of this person, by days:")
+        teller.table(
+            ("from", "to", "entered", "grounds"),
+            [
+                (s["from"] or "", s["to"] or "", "yes" if s["entered"] else "no", ", ".join(s["grounds"]))
+                for s in history["timeline"]
+            ],
+        )
+        teller.say("Deletions and reinstatements on record:")
+        teller.table(
+            ("position", "action", "from", "to", "ground", "article", "authority"),
+            [
+                (
+                    f"{a['position']:,}",
+                    a["action"],
+                    a["from"] or "",
+                    a["to"] or "",
+                    a["ground"] or "",
+                    a["article"] or "",
+                    a["authority"],
+                )
+                for a in history["audit"]
+            ],
+        )
+        actions = [a["action"] for a in history["audit"]]
+        if "deleted" not in actions or "reinstated" not in actions:
+            raise DemoError("the deletion and the reinstatement are not both on record")
+
+
+def _election(teller: Teller, client: Client, plan: Plan) -> None:
+    cec = client.token("cec", authority="cec", name="a member of the CEC")
+    path = f"/v1/elections/{plan.election}"
+    with teller.step("An election is called and its roll concluded"):
+        called = {
+            "id": plan.election,
+            "kind": "general",
+            "early": False,
+            "day": plan.day.isoformat(),
+            "called_on": (plan.day - timedelta(days=151)).isoformat(),
+        }
+        client.post("/v1/elections", cec, called)
+        state = client.get(path)
+        if state["conclusion"] is None:
+            client.post(f"{path}/conclusion", cec)
+        concluded_after = plan.day - timedelta(days=CONCLUSION)
+        teller.say(f"General election on {plan.day}; the roll as of {concluded_after}, 24:00 (Art. 3.6 e).")
+        with teller.progress("roll", 1) as progress:
+            for state in client.wait_for(path, cec, "roll", seconds=300):
+                progress(int(bool(state["roll"])))
+        teller.say(f"Concluded at position {state['conclusion']:,}: {state['roll']['voters']:,} voters on the roll.")
+    with teller.step("The lists are drawn"):
+        for kind in _KINDS:
+            _draw(teller, client, cec, plan, kind)
+
+
+def _draw(teller: Teller, client: Client, cec: str, plan: Plan, kind: str) -> None:
+    formats = ["pdf", "csv"] if kind == "polling-station" else ["csv", "pdf"]
+    wanted = {"election": plan.election, "kind": kind, "formats": formats, "scripts": ["latin"]}
+    run = client.post("/v1/excerpts", cec, wanted)
+    total, done = int(run["total"]), 0
+    with teller.progress(kind, total) as progress:
+        for state in client.wait_for(f"/v1/excerpts/{run['id']}", cec, "drawn", seconds=600):
+            progress(int(state["done"]) - done)
+            done = int(state["done"])
+    teller.say(
+        f"{kind}: {total} lists, {sum(f['rows'] for f in state['files'] if f['file'].endswith('.csv')):,} voters"
+    )
+
+
+def _verify(teller: Teller, settings: Settings) -> bool:
+    with teller.step("The history is verified"):
+        command = [sys.executable, "-m", "register", "verify"]
+        environment = os.environ | {"CVR_DATA": str(settings.data)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        for line in (done.stdout + done.stderr).splitlines():
+            teller.say(line)
+        return done.returncode == 0
+
+
+def _summary(teller: Teller, settings: Settings) -> None:
+    teller.times()
+    lists = settings.data / "excerpts"
+    teller.console.print()
+    teller.say(f"Lists of the election   {lists}")
+    teller.say(f"Notices as sent         {settings.data / 'feed'}")
+    teller.say(f"Transparency log        {settings.data / 'log'}")
+    teller.say(f"To look around: CVR_DATA={settings.data} .venv/bin/cvr serve, then http://127.0.0.1:8000/")
