@@ -5,7 +5,7 @@ from alembic import op
 from register.database import owned_by_app
 
 revision = "0005_projection"
-down_revision = "0003_access"
+down_revision = "0004_intake"
 
 STATEMENTS = (
     """

@@ -93,19 +93,8 @@ def _intake(teller: Teller, client: Client, feed: Path, written: Written) -> Tak
             taken = send_feed(client, feed, written, progress)
         teller.say(", ".join(f"{count:,} {status}" for status, count in sorted(taken.statuses.items())))
         teller.say("Refused, each kept in the intake journal with its reason; one of each kind:")
-        teller.table(
-            ("problem", "notices", "where", "provision", "what the sender is told"),
-            [
-                (
-                    kind,
-                    str(count),
-                    _pointer(taken.examples[kind]),
-                    taken.examples[kind].get("provision") or "",
-                    _told(taken, kind),
-                )
-                for kind, count in sorted(taken.kinds.items())
-            ],
-        )
+        for kind, count in sorted(taken.kinds.items()):
+            teller.say(f"  {count:4} {kind:16} {_told(taken.examples[kind])}")
     with teller.step("The register follows the event store"):
         token = client.token("auditor", authority="auditor:demo", name="an auditor")
         summary = _caught_up(client, token, taken.last_position)
@@ -121,15 +110,11 @@ def _intake(teller: Teller, client: Client, feed: Path, written: Written) -> Tak
     return taken
 
 
-def _told(taken: Taken, kind: str) -> str:
-    problem = taken.examples[kind]
-    errors = problem.get("errors") or []
-    return str(errors[0]["detail"] if errors else problem.get("detail", ""))
-
-
-def _pointer(problem: dict[str, Any]) -> str:
-    errors = problem.get("errors") or []
-    return str(errors[0]["pointer"]) if errors else ""
+def _told(problem: dict[str, Any]) -> str:
+    """What the sender is told: the sentence, the place in the notice, the provision."""
+    errors = problem.get("errors") or [{}]
+    sentence = str(errors[0].get("detail") or problem.get("detail")).rstrip(".")
+    return " · ".join(filter(None, (sentence, errors[0].get("pointer"), problem.get("provision"))))
 
 
 def _caught_up(client: Client, token: str, position: int) -> Any:
