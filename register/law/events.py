@@ -335,6 +335,26 @@ class ExcerptDrawn(Data, frozen=True, kw_only=True):
     lists: tuple[DrawnList, ...]
 
 
+class ExcerptVerified(Data, frozen=True, kw_only=True):
+    """Somebody of the CEC verified a drawn excerpt, Art. 3.6 e. ``drawn`` is the position of its drawing."""
+
+    TOPIC = "ba.cvr.excerpt-verified.v1"
+    excerpt: str
+    election: str
+    drawn: int
+    verified_by: Annotated[str, PERSONAL]
+
+
+class ExcerptCertified(Data, frozen=True, kw_only=True):
+    """Another person of the CEC certified a verified excerpt, Art. 3.6 e. ``verified`` is that position."""
+
+    TOPIC = "ba.cvr.excerpt-certified.v1"
+    excerpt: str
+    election: str
+    verified: int
+    certified_by: Annotated[str, PERSONAL]
+
+
 Notice = (
     Citizen
     | PersonalData
@@ -358,7 +378,7 @@ Notice = (
     | Annulment
     | ControlTotal
 )
-Act = ElectionCalled | ElectionConcluded | RollFrozen | ExcerptDrawn
+Act = ElectionCalled | ElectionConcluded | RollFrozen | ExcerptDrawn | ExcerptVerified | ExcerptCertified
 AnyData = Notice | Act
 
 NOTICE_TYPES: Final[tuple[type[Notice], ...]] = (
@@ -384,7 +404,14 @@ NOTICE_TYPES: Final[tuple[type[Notice], ...]] = (
     Annulment,
     ControlTotal,
 )
-ACT_TYPES: Final[tuple[type[Act], ...]] = (ElectionCalled, ElectionConcluded, RollFrozen, ExcerptDrawn)
+ACT_TYPES: Final[tuple[type[Act], ...]] = (
+    ElectionCalled,
+    ElectionConcluded,
+    RollFrozen,
+    ExcerptDrawn,
+    ExcerptVerified,
+    ExcerptCertified,
+)
 
 #: Topic to type, of everything the event store may hold.
 BY_TOPIC: Final[dict[str, type[AnyData]]] = {t.TOPIC: t for t in (*NOTICE_TYPES, *ACT_TYPES)}
@@ -439,7 +466,7 @@ def subject_of(data: AnyData, source: str) -> str | None:
             return f"authority:{source.removeprefix('urn:cvr:authority:')}"
         case ElectionCalled() | ElectionConcluded() | RollFrozen():
             return f"election:{data.election}"
-        case ExcerptDrawn():
+        case ExcerptDrawn() | ExcerptVerified() | ExcerptCertified():
             return f"excerpt:{data.excerpt}"
         case Annulment():
             return None
