@@ -7,9 +7,11 @@ one differ, one of the two has misread a rule.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
 
 from register.law.events import (
     Annulment,
@@ -19,6 +21,7 @@ from register.law.events import (
     Citizenship,
     CitizenshipEnded,
     Death,
+    ElectionCalled,
     EntityOption,
     Event,
     JmbReplaced,
@@ -33,6 +36,9 @@ from register.law.events import (
     VotingOption,
 )
 
+#: Events and their data are read by the names of their members, as the rules name them.
+Events = list[Any]
+
 BRCKO = "30163"
 ONE_DAY = timedelta(days=1)
 
@@ -40,19 +46,19 @@ ONE_DAY = timedelta(days=1)
 # --- what is live, and what decides -----------------------------------------------------------------------------------
 
 
-def live(events: Iterable[Event]) -> list[Event]:
+def live(known: Iterable[Event]) -> Events:
     """Without what was annulled: an annulled event is as if never sent, for every day."""
-    events = list(events)
+    events: Events = list(known)
     annulled = {(e.source, e.data.annuls) for e in events if isinstance(e.data, Annulment)}
     return [e for e in events if not isinstance(e.data, Annulment) and (e.source, e.id) not in annulled]
 
 
-def r_tie(event: Event):
+def r_tie(event: Any) -> tuple[Any, ...]:
     """The latest day of effect; on the same day the later time, then the greater source and id as text."""
     return (event.data.effective_on, event.time, event.source, event.id)
 
 
-def last(events: Iterable[Event]) -> Event | None:
+def last(events: Iterable[Any]) -> Any:
     found = None
     for event in events:
         if found is None or r_tie(event) > r_tie(found):
@@ -60,48 +66,48 @@ def last(events: Iterable[Event]) -> Event | None:
     return found
 
 
-def of(events: list[Event], *types: type, until: date | None = None) -> list[Event]:
+def of(events: Events, *types: Any, until: date | None = None) -> Events:
     return [e for e in events if isinstance(e.data, types) and (until is None or e.data.effective_on <= until)]
 
 
 # --- R1 to R8: every function takes live events and a day -------------------------------------------------------------
 
 
-def recorded(events, day):  # R1
+def recorded(events: Events, day: date) -> bool:  # R1
     return len(of(events, Citizen, until=day)) > 0
 
 
-def born_on(events):
+def born_on(events: Events) -> Any:
     """Not dated: the statement that R-tie puts last holds for all days."""
     statement = last(e for e in of(events, Citizen, PersonalData) if e.data.born_on is not None)
     return None if statement is None else statement.data.born_on
 
 
-def is_adult(events, day):  # R2
+def is_adult(events: Events, day: date) -> bool:  # R2
     born = born_on(events)
     try:
         birthday = born.replace(year=born.year + 18)
     except ValueError:  # 29 February, reached on 28 February in a year without one
         birthday = date(born.year + 18, 2, 28)
-    return birthday <= day
+    return bool(birthday <= day)
 
 
-def is_dead(events, day):  # R3
+def is_dead(events: Events, day: date) -> bool:  # R3
     return len(of(events, Death, until=day)) > 0
 
 
-def citizenship_ended(events, day):  # R4
+def citizenship_ended(events: Events, day: date) -> bool:  # R4
     decides = last(of(events, Citizenship, CitizenshipEnded, until=day))
     return decides is not None and isinstance(decides.data, CitizenshipEnded)
 
 
-def capacity_withdrawn(events, day):  # R5
+def capacity_withdrawn(events: Events, day: date) -> bool:  # R5
     decisions = of(events, CapacityWithdrawn, CapacityRestored, until=day)
     decides = last(e for e in decisions if isinstance(e.data, CapacityRestored) or e.data.extent == "full")
     return decides is not None and isinstance(decides.data, CapacityWithdrawn)
 
 
-def barred(events, day):  # R6
+def barred(events: Events, day: date) -> set[str]:  # R6
     """The grounds (1.6, 1.7, 1.7a) with a bar in force."""
     grounds = set()
     for bar in of(events, VotingBarred, until=day):
@@ -115,7 +121,7 @@ def barred(events, day):  # R6
     return grounds
 
 
-def residence(events, day):  # R7
+def residence(events: Events, day: date) -> Any:  # R7
     """The residence in force, or None."""
     moved_in = last(e for e in of(events, Residence, until=day) if e.data.kind == "permanent")
     if moved_in is None:
@@ -127,7 +133,7 @@ def residence(events, day):  # R7
     return moved_in.data
 
 
-def temporary_residence(events, day):
+def temporary_residence(events: Events, day: date) -> Any:
     """Where the person stays beside that, at home or abroad; a later stay takes the place of an earlier one."""
     stays = last(e for e in of(events, Residence, until=day) if e.data.kind != "permanent")
     if stays is None:
@@ -139,18 +145,18 @@ def temporary_residence(events, day):
     return stays.data
 
 
-def refugee(events, day):
+def refugee(events: Events, day: date) -> Any:
     """The refugee status in force, or None."""
     decides = last(of(events, RefugeeStatus, RefugeeStatusEnded, until=day))
     return decides.data if decides is not None and isinstance(decides.data, RefugeeStatus) else None
 
 
-def other_citizenships(events, day):
+def other_citizenships(events: Events, day: date) -> tuple[str, ...]:
     decides = last(of(events, Citizenship, CitizenshipEnded, until=day))
     return decides.data.other_citizenships if decides is not None and isinstance(decides.data, Citizenship) else ()
 
 
-def grounds(events, day):
+def grounds(events: Events, day: date) -> tuple[str, ...]:
     """Why the person is not entered on the day, in the order of the table; empty: entered."""
     found = []
     if not recorded(events, day):
@@ -176,13 +182,13 @@ def grounds(events, day):
 # --- U1 to U4 and the voting options ----------------------------------------------------------------------------------
 
 
-def commission_of(event):
+def commission_of(event: Event) -> str | None:
     """The municipality of a municipal election commission; None for the CEC and everybody else."""
     prefix = "urn:cvr:authority:municipal-commission:"
     return event.source[len(prefix) :] if event.source.startswith(prefix) else None
 
 
-def would_count_in(events, day, option):
+def would_count_in(events: Events, day: date, option: Any) -> Any:
     """Where an entry counts with this option in force: U2, U1, U3."""
     if option is not None and option.option in ("in-person-1991", "absentee-1991"):
         return option.municipality_1991
@@ -193,7 +199,7 @@ def would_count_in(events, day, option):
     return None if status is None else status.municipality_1991
 
 
-def concerns(events, event, option_before):
+def concerns(events: Events, event: Any, option_before: Any) -> bool:
     """A commission's word has effect only about a person who resides or counts in its municipality.
 
     Residence is permanent or temporary; where the person counts is asked of the register, not of one election.
@@ -207,11 +213,11 @@ def concerns(events, event, option_before):
     return resides or would_count_in(events, day, option_before) == own
 
 
-def accepted_options(events, until, wanted=lambda option: True):
-    """Options that have effect, in the order of R-tie, up to a day: what was not validly made is left out."""
-    accepted = []
+def standing_options(events: Events, until: date) -> Events:
+    """Standing options that have effect, in the order of R-tie, up to a day: what was not validly made is left out."""
+    accepted: Events = []
     for event in sorted(of(events, VotingOption, until=until), key=r_tie):
-        if not wanted(event):
+        if event.data.election is not None:  # for one election only; outside a roll not looked at
             continue
         day = event.data.effective_on
         choices = [e.data for e in accepted if e.data.option != "mobile-team"]
@@ -224,22 +230,18 @@ def accepted_options(events, until, wanted=lambda option: True):
     return accepted
 
 
-def standing_options(events, day):
-    return accepted_options(events, day, lambda event: event.data.election is None)
-
-
-def chosen(accepted):
+def chosen(accepted: Events) -> Any:
     choices = [e.data for e in accepted if e.data.option != "mobile-team"]
     return choices[-1] if choices else None
 
 
-def mobile(accepted):
+def mobile(accepted: Events) -> bool:
     """A switch of its own, ended by `regular`."""
     switch = [e.data.option for e in accepted if e.data.option in ("mobile-team", "regular")]
     return bool(switch) and switch[-1] == "mobile-team"
 
 
-def marked(events, day):
+def marked(events: Events, day: date) -> bool:
     for event in of(events, ReportedDeceased, until=day):
         before = chosen(standing_options(events, event.data.effective_on))
         if concerns(events, event, before):
@@ -247,7 +249,7 @@ def marked(events, day):
     return False
 
 
-def entity(events, day, municipality):
+def entity(events: Events, day: date, municipality: str | None) -> Any:
     """The entity an entry counts for in a general election; in Brčko the last entity option says (U4)."""
     if municipality is None:
         return None
@@ -257,7 +259,7 @@ def entity(events, day, municipality):
     return {"1": "FBiH", "2": "RS"}[municipality[0]]
 
 
-def name_on(events, day, member):
+def name_on(events: Events, day: date, member: str) -> Any:
     """Names and sex are dated by their effect."""
     statements = [e for e in of(events, Citizen, PersonalData, until=day) if getattr(e.data, member) is not None]
     statement = last(statements)
@@ -267,20 +269,20 @@ def name_on(events, day, member):
 # --- numbers and persons ----------------------------------------------------------------------------------------------
 
 
-def agree(events, one, other):
+def agree(events: Events, one: str, other: str) -> bool:
     """Whether all live citizen events of the two numbers say the same of date of birth and sex."""
     said = {(e.data.born_on, e.data.sex) for e in of(events, Citizen) if e.data.jmb in (one, other)}
     return len(said) <= 1
 
 
-def links(events):
+def links(events: Events) -> Events:
     """The live links that link: those between numbers that agree."""
     return [e for e in of(events, JmbReplaced) if agree(events, e.data.jmb, e.data.new_jmb)]
 
 
-def people(events) -> list[set[str]]:
+def people(known: Iterable[Event]) -> list[set[str]]:
     """All numbers known, parted into persons."""
-    events = list(events)
+    events: Events = list(known)
     numbers = {e.data.jmb for e in events if hasattr(e.data, "jmb")}
     persons = [{number} for number in sorted(numbers)]
     for link in links(live(events)):
@@ -295,13 +297,13 @@ def people(events) -> list[set[str]]:
     return persons
 
 
-def number_on(all_live, person, day):
+def number_on(all_live: Events, person: set[str], day: date) -> str:
     """The new number of the last link with effect; before the first link, the number it replaced."""
     own = [e for e in links(all_live) if e.data.jmb in person]
     link = last(e for e in own if e.data.effective_on <= day)
     if link is not None:
-        return link.data.new_jmb
-    return min(own, key=r_tie).data.jmb if own else min(person)
+        return str(link.data.new_jmb)
+    return str(min(own, key=r_tie).data.jmb) if own else min(person)
 
 
 # --- the answer -------------------------------------------------------------------------------------------------------
@@ -364,23 +366,23 @@ class Place:
     mobile_team: bool
 
 
-def options_for(events, election, options_until, until):
+def options_for(events: Events, election: str, options_until: date, until: date) -> tuple[Any, bool]:
     """What decides for one election: options that name it before standing ones, each up to its last day."""
 
-    def in_time(event):
+    def in_time(event: Any) -> bool:
         last_day = until if event.data.option == "mobile-team" else options_until
-        return event.data.effective_on <= last_day
+        return bool(event.data.effective_on <= last_day)
 
-    def named(event):
+    def named(event: Any) -> bool:
         return event.data.election == election and in_time(event)
 
-    def standing(event):
+    def standing(event: Any) -> bool:
         return event.data.election is None and in_time(event)
 
-    def switches(event):
+    def switches(event: Any) -> bool:
         return event.data.option in ("mobile-team", "regular")
 
-    def valid(event):
+    def valid(event: Any) -> bool:
         """Whether an option naming an election has effect: judged beside the standing ones of its day."""
         day = event.data.effective_on
         before = [e for e in standing_options(events, day) if r_tie(e) < r_tie(event)]
@@ -397,12 +399,14 @@ def options_for(events, election, options_until, until):
     return option, mobile(team)
 
 
-def place_on_roll(known, person, called, station_of) -> Place | None:
+def place_on_roll(
+    known: Iterable[Event], person: set[str], called: ElectionCalled, station_of: Callable[[Any, date], str | None]
+) -> Place | None:
     """Where a person stands on the roll of an election; None: not on it. `station_of(residence, day)`."""
     all_live = live(known)
     events = [e for e in all_live if getattr(e.data, "jmb", None) in person]
     settled = called.day - (20 if called.early else 45) * ONE_DAY
-    options_until = called.options_until if called.early else called.day - 75 * ONE_DAY
+    options_until = called.options_until or called.day - 75 * ONE_DAY
     at_election = [g for g in grounds(events, called.day) if g != "no-residence"]
     if at_election or "no-residence" in grounds(events, settled):
         return None
@@ -415,7 +419,7 @@ def place_on_roll(known, person, called, station_of) -> Place | None:
     station = None if at_home is None else station_of(at_home, settled)
     name = "regular" if option is None else option.option
     if called.kind == "general" and counts_in == BRCKO and of_entity is None:
-        place = ("no-entity-option", None)
+        place: tuple[str, str | None] = ("no-entity-option", None)
     elif name in ("in-person-1991", "absentee-1991"):
         place = (name, counts_in)
     elif name == "mail":
@@ -445,19 +449,18 @@ class Entry:
     remark: str | None
 
 
-def persons_by_stream(known):
+def persons_by_stream(known: Iterable[Event]) -> dict[UUID, set[str]]:
     """Least stream id -> the numbers of a person. A number of which nothing is recorded has no stream."""
     streams = {e.data.jmb: e.stream for e in known if hasattr(e.data, "jmb")}
     return {min(streams[n] for n in person if n in streams): person for person in people(known)}
 
 
-def entries_of(events, days) -> list[Entry]:
+def entries_of(events: list[Event], days: Sequence[date]) -> list[Entry]:
     """The audit entries of the last of these events: every person before it and after it, one day after the other.
 
     `days` are in order; nothing may change between two of them, before the first or after the last.
     """
     before, after = persons_by_stream(events[:-1]), persons_by_stream(events)
-    streams_before = {e.stream for e in events[:-1]}
     found = []
     for person in sorted(before.keys() | after.keys()):
         held = set()
@@ -469,15 +472,15 @@ def entries_of(events, days) -> list[Entry]:
         for day in days:
             was = answer(events[:-1], before[person], day) if person in before else None
             now = answer(events, after[person], day) if person in after else None
-            change = None
+            change: tuple[str, str | None, str | None] | None = None
             if was and was.entered and not (now and now.entered):
                 change = ("deleted", now.grounds[0] if now else "joined-number", None)
             elif now and now.entered and not (was and was.entered):
                 if not held:
                     change = ("entered", None, None)
                 else:
-                    parted = was is None and person in streams_before
-                    ground = "joined-number" if parted else was.grounds[0]
+                    # Held before and nobody's answer now: the number belonged to another person, and is parted.
+                    ground = was.grounds[0] if was else "joined-number"
                     change = ("reinstated", ground, None if day in held else "extended")
             if run and run[0] != change:
                 found.append(Entry(person, run[0][0], run[1], day, *run[0][1:]))

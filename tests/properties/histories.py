@@ -195,7 +195,8 @@ def histories(draw: st.DrawFn, *, most: int = 25, numbers: int = 3, of_options: 
         if kind is VotingBarEnded:
             bars = [e for e in events if isinstance(e.data, VotingBarred | VotingBarEnded)]
             # A bar that came before, or one that will or may come.
-            ends, source = draw(st.sampled_from([(e.id, e.source) for e in bars] or [("n074", None)]))
+            candidates: list[tuple[str, str | None]] = [(e.id, e.source) for e in bars]
+            ends, source = draw(st.sampled_from(candidates or [("n074", None)]))
             members = {"ends": ends, "ends_source": draw(st.sampled_from([source, None]))}
         data = kind(jmb=jmb, effective_on=draw(days), **members)
         record(authority, data, STREAMS[jmb], draw(st.sampled_from(_TIMES)))

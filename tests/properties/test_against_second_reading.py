@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from random import Random
+from uuid import UUID
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from register.law.dossier import on_day, timeline
+from register.law.dossier import Stretch, on_day, timeline
 from register.law.events import Event
 from register.law.persons import members, persons
 from tests import naive
 from tests.properties.histories import STREAMS, WINDOW, histories, streams_of, tried
 
 
-def product(events: list[Event]) -> dict:
+def product(events: list[Event]) -> dict[UUID, tuple[Stretch, ...]]:
     return {person: timeline(of_person) for person, of_person in persons(streams_of(events)).items()}
 
 
@@ -33,20 +36,20 @@ def assert_same(events: list[Event]) -> None:
 
 @tried(200)
 @given(histories())
-def test_both_readings_agree_on_every_day(events):
+def test_both_readings_agree_on_every_day(events: list[Event]) -> None:
     assert_same(events)
 
 
 @tried(40)
 @given(histories(most=15))
-def test_both_readings_agree_at_every_position(events):
+def test_both_readings_agree_at_every_position(events: list[Event]) -> None:
     for position in range(len(events) + 1):
         assert_same(events[:position])
 
 
 @tried(150)
 @given(histories(), st.randoms(use_true_random=False))
-def test_order_of_arrival_plays_no_part(events, random):
+def test_order_of_arrival_plays_no_part(events: list[Event], random: Random) -> None:
     shuffled = list(events)
     random.shuffle(shuffled)
     assert product(shuffled) == product(events)
@@ -54,7 +57,7 @@ def test_order_of_arrival_plays_no_part(events, random):
 
 @tried(150)
 @given(histories())
-def test_every_number_belongs_to_exactly_one_person(events):
+def test_every_number_belongs_to_exactly_one_person(events: list[Event]) -> None:
     streams = streams_of(events)
     belongs = members(streams)
     assert belongs.keys() == streams.keys()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,16 +22,16 @@ from tests.properties.histories import WINDOW, histories, streams_of, tried
 def follow(events: list[Event], batch: int) -> list[Change]:
     """Feed all events as the projector does, so many at a time; what changed at each position."""
     changes: list[Change] = []
-    held: dict[object, Days] = {}
+    held: dict[UUID, Days] = {}
     for start in range(0, len(events), batch):
         upcoming = events[start : start + batch]
-        chronicle = Chronicle(streams_of(events[:start]), upcoming, held)  # type: ignore[arg-type]
+        chronicle = Chronicle(streams_of(events[:start]), upcoming, held)
         changes.extend(chronicle.feed(event) for event in upcoming)
         held = dict(chronicle.held)
     return changes
 
 
-def in_any_order(changes: list[Change]) -> list[tuple]:
+def in_any_order(changes: list[Change]) -> list[tuple[Any, ...]]:
     return [(c.closed, c.opened, c.audit, c.joined) for c in changes]
 
 
@@ -39,7 +41,7 @@ def days_held(entry: AuditEntry, day: date) -> bool:
 
 @tried(150)
 @given(histories())
-def test_the_size_of_a_batch_plays_no_part(events):
+def test_the_size_of_a_batch_plays_no_part(events: list[Event]) -> None:
     one_by_one = in_any_order(follow(events, 1))
     assert in_any_order(follow(events, 7)) == one_by_one
     assert in_any_order(follow(events, 5000)) == one_by_one
@@ -47,7 +49,7 @@ def test_the_size_of_a_batch_plays_no_part(events):
 
 @tried(150)
 @given(histories())
-def test_what_is_still_known_is_what_a_rebuild_from_nothing_says(events):
+def test_what_is_still_known_is_what_a_rebuild_from_nothing_says(events: list[Event]) -> None:
     known: set[tuple[object, Stretch]] = set()
     joined: dict[object, object] = {}
     for change in follow(events, 7):
@@ -63,7 +65,7 @@ def test_what_is_still_known_is_what_a_rebuild_from_nothing_says(events):
 
 @tried(60)
 @given(histories(most=14))
-def test_both_readings_make_the_same_audit_entries(events):
+def test_both_readings_make_the_same_audit_entries(events: list[Event]) -> None:
     changes = follow(events, 7)
     for position, change in enumerate(changes, start=1):
         told = [
@@ -78,7 +80,7 @@ def test_both_readings_make_the_same_audit_entries(events):
 
 @tried(150)
 @given(histories(), st.data())
-def test_the_accounts_come_out_even(events, data):
+def test_the_accounts_come_out_even(events: list[Event], data: st.DataObject) -> None:
     """entered(b, d) = entered(a, d) + entered + reinstated - deleted, remainder 0."""
     positions = st.integers(0, len(events))
     a, b = sorted((data.draw(positions), data.draw(positions)))

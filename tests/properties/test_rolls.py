@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from register.law.events import CatchmentEntry, ElectionCalled, Event, PollingStation
+from register.law.events import CatchmentEntry, ElectionCalled, Event, PollingStation, Residence
 from register.law.persons import persons
 from register.law.rolls import residence_of, roll_of, stand
 from register.law.territory import Coverage
@@ -63,13 +63,13 @@ def elections(draw: st.DrawFn) -> ElectionCalled:
     )
 
 
-def naive_station(residence, day):
+def naive_station(residence: Residence, day: date) -> str | None:
     return STATION.code if (residence.municipality, residence.settlement) == (BIHAC, "Selo") else None
 
 
 @tried(300)
 @given(histories(of_options=True), elections())
-def test_both_readings_put_everybody_on_the_same_list(events, called):
+def test_both_readings_put_everybody_on_the_same_list(events: list[Event], called: ElectionCalled) -> None:
     roll = roll_of(called, MUNICIPALITIES)
     expected = naive.persons_by_stream(events)
     for person, of_person in persons(streams_of(events)).items():
