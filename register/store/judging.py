@@ -58,19 +58,14 @@ class ConcurrencyError(RuntimeError):
 class Prepared(msgspec.Struct, frozen=True):
     """A pending event with all that can be made of it before the lock is taken.
 
-    ``subject`` is empty for an annulment, which goes where the notice went that it annuls.
+    ``annulled`` is the key of the notice an annulment annuls, in whose stream it is filed: it has no ``subject``.
     """
 
     pending: Pending
     subject: str
+    annulled: Key | None
     content: bytes
     state: bytes
-
-    @property
-    def annulled(self) -> Key | None:
-        """The key of the notice this one annuls, None when it is no annulment."""
-        data = self.pending.data
-        return (self.pending.source, data.annuls) if isinstance(data, Annulment) else None
 
 
 class Place(msgspec.Struct):

@@ -39,7 +39,7 @@ from eventsourcing.postgres import (
     PostgresFactory,
 )
 from eventsourcing.utils import Environment, EnvType
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow, dict_row, tuple_row
 
 from register.store import codec
 from register.store.codec import Filed
@@ -50,8 +50,11 @@ SMALL: Final = 200
 CHANNEL: Final = "store_event"
 
 Connect = Callable[[], psycopg.Connection[Any]]
+#: A statement and its parameters.
+Query = tuple[str, Sequence[object]]
 TupleCursor = psycopg.Cursor[tuple[Any, ...]]
 
+_BEGIN: Final = "SELECT head, last FROM store.begin_append()"
 _COPY_EVENTS: Final = (
     "COPY store.event (originator_id, originator_version, topic, state, notification_id, recorded_at)"
     " FROM STDIN (FORMAT BINARY)"
@@ -103,13 +106,27 @@ class Writing(msgspec.Struct):
 
 
 @contextmanager
-def begin_append(connection: psycopg.Connection[Any]) -> Iterator[Writing]:
+def begin_append(
+    connection: psycopg.Connection[Any], meanwhile: Callable[[], object] | None = None, *queries: Query
+) -> Iterator[tuple[Writing, list[list[tuple[Any, ...]]]]]:
     """One append transaction on a connection in autocommit: READ COMMITTED (checked by the database), locked.
 
-    Commits at the end of the block, rolls back when it raises. Raises psycopg errors as they are.
+    ``queries`` are run under the lock, sent together with it; while the server waits for the lock and answers,
+    ``meanwhile`` is called. Gives the transaction and the rows of each query. Commits at the end of the block, rolls
+    back when it raises. Raises psycopg errors as they are.
     """
-    with connection.transaction(), connection.cursor(row_factory=psycopg.rows.tuple_row, binary=True) as cursor:
-        yield Writing(cursor, *_row(cursor.execute("SELECT head, last FROM store.begin_append()")))
+    with connection.transaction():
+        with connection.pipeline() as pipeline:
+            cursors = [
+                connection.cursor(row_factory=tuple_row, binary=True).execute(query, parameters, prepare=True)
+                for query, parameters in ((_BEGIN, ()), *queries)
+            ]
+            pipeline.sync()
+            if meanwhile is not None:
+                meanwhile()
+            (began, *answers) = [cursor.fetchall() for cursor in cursors]
+        with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+            yield Writing(cursor, *began[0]), answers
 
 
 def _row(cursor: TupleCursor) -> tuple[Any, ...]:
@@ -158,7 +175,7 @@ def check_durable(connection: psycopg.Connection[Any]) -> None:
     """Raise :class:`UnsafeStoreError` unless a committed append survives a crash, and psycopg is the compiled one."""
     if psycopg.pq.__impl__ == "python":
         raise UnsafeStoreError("psycopg runs in pure Python; install psycopg[binary] or psycopg[c]")
-    with connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
+    with connection.cursor(row_factory=tuple_row) as cursor:
         for setting, safe in (("fsync", {"on"}), ("synchronous_commit", {"on", "remote_apply"})):
             row = cursor.execute("SELECT current_setting(%s)", (setting,)).fetchone()
             if row is None or row[0] not in safe:
@@ -199,10 +216,10 @@ class RegisterRecorder(PostgresApplicationRecorder):
             return None
         with self.datastore.get_connection() as connection:
             if len(stored_events) < SMALL and extra is None:
-                with connection.cursor(row_factory=psycopg.rows.tuple_row, binary=True) as cursor:
+                with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
                     first = self._call(cursor, stored_events, recorded_at)
             else:
-                with begin_append(connection) as own:
+                with begin_append(connection) as (own, _answers):
                     first = own.head + 1
                     self._write(own, stored_events, recorded_at, extra)
         return list(range(first, first + len(stored_events)))

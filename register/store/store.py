@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, Self
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -24,9 +25,11 @@ from register.store.reading import Reader
 from register.store.recorder import (
     SMALL,
     Connect,
+    Query,
     Register,
     RegisterRecorder,
     TupleCursor,
+    Writing,
     begin_append,
     check_durable,
     prepare,
@@ -37,13 +40,16 @@ _APPEND_NEW: Final = (
     "SELECT first, recorded FROM store.append_new(%b::text[], %b::text[], %b::bytea[], %b::text[], %b::uuid[],"
     " %b::text[], %b::bytea[], %b::timestamptz)"
 )
-_SOURCES: Final = "SELECT source, no FROM store.source WHERE source = ANY(%s)"
+_SOURCES: Final = (
+    "SELECT s.source, s.no FROM json_array_elements_text(%s) AS u(source) JOIN store.source s ON s.source = u.source"
+)
 _NEW_SOURCES: Final = "INSERT INTO store.source (source) SELECT unnest(%s::text[]) RETURNING source, no"
 # Lists of thousands of texts go over as one JSON text: psycopg writes arrays element by element, in Python.
 _KEYS: Final = (
-    "SELECT k.source_no, k.id, k.content, k.position, e.recorded_at, e.topic, e.originator_id"
-    " FROM ROWS FROM (json_array_elements_text(%s), json_array_elements_text(%s)) AS u(no, id)"
-    " JOIN store.event_key k ON k.source_no = u.no::int4 AND k.id = u.id"
+    "SELECT s.source, k.id, k.content, k.position, e.recorded_at, e.topic, e.originator_id"
+    " FROM ROWS FROM (json_array_elements_text(%s), json_array_elements_text(%s)) AS u(source, id)"
+    " JOIN store.source s ON s.source = u.source"
+    " JOIN store.event_key k ON k.source_no = s.no AND k.id = u.id"
     " JOIN store.event e ON e.notification_id = k.position"
 )
 _PLACES: Final = (
@@ -104,27 +110,24 @@ class Store(Reader):
             raise ValueError("the instant of an append needs an offset from UTC")
         if not pending:
             return []
-        prepared = [_prepare(item) for item in pending]
         with self._pool.connection() as connection:
             try:
-                return self._append(connection, prepared, now)
+                return self._append(connection, pending, now)
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 if not connection.closed:
                     raise
         fresh = prepare(self._connect())
         try:
-            return self._append(fresh, prepared, now)
+            return self._append(fresh, pending, now)
         finally:
             fresh.close()
 
-    def _append(
-        self, connection: psycopg.Connection[Any], prepared: Sequence[Prepared], now: datetime
-    ) -> list[Receipt]:
-        if _is_simple(prepared):
-            receipts = self._append_new(connection, prepared, now)
+    def _append(self, connection: psycopg.Connection[Any], pending: Sequence[Pending], now: datetime) -> list[Receipt]:
+        if _is_simple(pending):
+            receipts = self._append_new(connection, [_prepare(item) for item in pending], now)
             if receipts is not None:
                 return receipts
-        return self._append_judged(connection, prepared, now)
+        return self._append_judged(connection, pending, now)
 
     def _append_new(
         self, connection: psycopg.Connection[Any], prepared: Sequence[Prepared], now: datetime
@@ -147,79 +150,89 @@ class Store(Reader):
         return [Receipt(status="recorded", position=row[0] + n, recorded_at=row[1]) for n in range(len(prepared))]
 
     def _append_judged(
-        self, connection: psycopg.Connection[Any], prepared: Sequence[Prepared], now: datetime
+        self, connection: psycopg.Connection[Any], pending: Sequence[Pending], now: datetime
     ) -> list[Receipt]:
-        """Look up, judge, write: three steps under the lock."""
-        with begin_append(connection) as writing:
+        """Look up, judge, write: three steps under the lock. The notices are encoded while the server looks up."""
+        prepared: list[Prepared] = []
+
+        def encode() -> None:
+            prepared.extend(_prepare(item) for item in pending)
+
+        with begin_append(connection, encode, *_questions(pending)) as (writing, (sources, keys, places)):
             recorded_at = writing.instant(now)
-            sources: dict[str, int] = dict(
-                writing.cursor.execute(_SOURCES, (list({p.pending.source for p in prepared}),)).fetchall()
-            )
-            known, new = _look_up(writing.cursor, prepared, sources, writing.head)
-            new_streams = iter(self._stream_ids.new(recorded_at, new))
+            known = _known(writing, pending, keys, places)
+            numbers: dict[str, int] = dict(sources)
+            new_streams = iter(self._stream_ids.new(recorded_at, len(pending) - len(places)))
             result = judge(prepared, known, recorded_at=recorded_at, new_stream=new_streams.__next__)
             if result.filed:
                 self.register.events.put(
                     result.filed,
                     writing=writing,
                     recorded_at=recorded_at,
-                    extra=lambda cursor: write_keys(cursor, result, sources),
+                    extra=lambda cursor: write_keys(cursor, result, numbers),
                 )
         return result.receipts
 
 
+def _subject(pending: Pending) -> str:
+    """The subject to file under; empty for an annulment."""
+    if isinstance(pending.data, Annulment):
+        return ""
+    return pending.subject or subject_of(pending.data, pending.source) or ""
+
+
+def _annulled(pending: Pending) -> Key | None:
+    """The key of the notice this one annuls, None when it is no annulment."""
+    return (pending.source, pending.data.annuls) if isinstance(pending.data, Annulment) else None
+
+
 def _prepare(pending: Pending) -> Prepared:
     data = pending.data
-    subject = "" if isinstance(data, Annulment) else pending.subject or subject_of(data, pending.source) or ""
     state = codec.encode(data, source=pending.source, id=pending.id, time=pending.time, salt=pending.salt)
-    return Prepared(pending, subject, codec.content_digest(data), state)
+    return Prepared(pending, _subject(pending), _annulled(pending), codec.content_digest(data), state)
 
 
-def _is_simple(prepared: Sequence[Prepared]) -> bool:
+def _is_simple(pending: Sequence[Pending]) -> bool:
     """Whether nothing within these few can need a decision, except that a key is known already."""
     return (
-        len(prepared) < SMALL
-        and all(p.subject and p.pending.expected_version is None for p in prepared)
-        and len({(p.pending.source, p.pending.id) for p in prepared}) == len(prepared)
+        len(pending) < SMALL
+        and all(p.expected_version is None and not isinstance(p.data, Annulment) for p in pending)
+        and len({(p.source, p.id) for p in pending}) == len(pending)
     )
 
 
-def _look_up(
-    cursor: TupleCursor, prepared: Sequence[Prepared], sources: dict[str, int], head: int
-) -> tuple[Known, int]:
-    """What is recorded under the keys, the annulled keys and the subjects; and how many subjects are new at most."""
-    wanted: set[Key] = {(item.pending.source, item.pending.id) for item in prepared}
-    annulled = {item.annulled for item in prepared if not item.subject and item.annulled is not None}
-    rows = _recorded(cursor, wanted | annulled, sources)
-    subjects = {p.subject for p in prepared if p.subject and (p.pending.source, p.pending.id) not in rows}
-    places: dict[str, Place] = {}
-    if subjects:
-        found = cursor.execute(_PLACES, (_json(subjects),), prepare=True)
-        places = {subject: Place(stream, version or 0) for subject, stream, version in found}
-    # A stream that is both a subject's and an annulled notice's has one place: its versions are counted once.
-    by_stream = {place.stream: place for place in places.values()} if annulled else {}
-    missing = [rows[key][4] for key in annulled if key in rows and rows[key][4] not in by_stream]
-    if missing:
-        found = cursor.execute(_VERSIONS, (missing,))
-        by_stream |= {stream: Place(stream, version) for stream, version in found}
-    keys = {
-        key: Recorded(content, position, recorded_at, topic, by_stream.get(stream) or Place(stream))
-        for key, (content, position, recorded_at, topic, stream) in rows.items()
+def _questions(pending: Sequence[Pending]) -> tuple[Query, Query, Query]:
+    """What is asked under the lock: the numbers of the sources, what is recorded, the streams of the subjects."""
+    keys: set[Key] = {(p.source, p.id) for p in pending} | {key for p in pending if (key := _annulled(p)) is not None}
+    subjects = {_subject(p) for p in pending} - {""}
+    return (
+        (_SOURCES, (_json({p.source for p in pending}),)),
+        (_KEYS, (_json([source for source, _ in keys]), _json([number for _, number in keys]))),
+        (_PLACES, (_json(subjects),)),
+    )
+
+
+def _known(
+    writing: Writing, pending: Sequence[Pending], keys: Sequence[tuple[Any, ...]], places: Sequence[tuple[Any, ...]]
+) -> Known:
+    """What the answers say, each stream with one place, so that its versions are counted once."""
+    by_subject = {subject: Place(stream, version or 0) for subject, stream, version in places}
+    by_stream: dict[UUID, Place] = {}
+    annulled = {key for p in pending if (key := _annulled(p)) is not None}
+    if annulled:
+        by_stream = {place.stream: place for place in by_subject.values()}
+        missing = {stream for source, number, *_, stream in keys if (source, number) in annulled} - by_stream.keys()
+        if missing:
+            found = writing.cursor.execute(_VERSIONS, (list(missing),))
+            by_stream |= {stream: Place(stream, version) for stream, version in found}
+    recorded = {
+        (source, number): Recorded(content, position, recorded_at, topic, by_stream.get(stream) or Place(stream))
+        for source, number, content, position, recorded_at, topic, stream in keys
     }
-    return Known(head, keys, places), len(subjects) - len(places)
+    return Known(writing.head, recorded, by_subject)
 
 
-def _recorded(cursor: TupleCursor, wanted: set[Key], sources: dict[str, int]) -> dict[Key, tuple[Any, ...]]:
-    """(content, position, recorded_at, topic, stream) of those keys that are recorded."""
-    asked = [key for key in wanted if key[0] in sources]
-    if not asked:
-        return {}
-    names = {no: source for source, no in sources.items()}
-    parameters = (_json([sources[source] for source, _ in asked]), _json([number for _, number in asked]))
-    return {(names[row[0]], row[1]): row[2:] for row in cursor.execute(_KEYS, parameters, prepare=True)}
-
-
-def _json(values: Collection[str] | Collection[int]) -> str:
+def _json(values: Collection[str]) -> str:
     return msgspec.json.encode(values).decode()
 
 
