@@ -1,0 +1,11 @@
+"""``cvr contracts``: writes the generated contracts, for those who change the program."""
+
+from __future__ import annotations
+
+from register.app import CONTRACTS, write_contracts
+
+
+def contracts() -> None:
+    """Write contracts/openapi.json and contracts/notices again."""
+    write_contracts()
+    print(f"written: {CONTRACTS}")

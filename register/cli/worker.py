@@ -1,0 +1,67 @@
+"""``cvr worker``: what follows the event store, each in a process of its own, started and watched by ``cvr serve``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from enum import StrEnum
+from typing import Final
+
+from register.app import make_sealer, open_store
+from register.cli.clock import current_clock
+from register.database import Database, open_database
+from register.projection import projector
+from register.settings import Settings, read_settings
+from register.store import Store
+
+#: How long a worker that is told to end may take, in seconds.
+GRACE: Final = 10.0
+#: The event store is looked at so often, also when no word of new events came.
+PAUSE: Final = 1.0
+
+
+class Work(StrEnum):
+    """The workers there are."""
+
+    PROJECTOR = "projector"
+    SEALER = "sealer"
+
+
+def worker(work: Work) -> None:
+    """Follow the event store until standard input ends: whoever started this process has then ended or died."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    threading.Thread(target=_watch, args=(stop,), daemon=True).start()
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    settings = read_settings()
+    with open_database(settings, pool_size=2) as database, open_store(database, os.urandom) as store:
+        if work is Work.PROJECTOR:
+            project(database, store, stop)
+        else:
+            seal(settings, database, store, stop)
+
+
+def project(database: Database, store: Store, stop: threading.Event) -> None:
+    """Keep the register's tables up to date until told to stop."""
+    with database.psycopg() as connection:
+        while not stop.is_set():
+            if not projector.follow(connection, store):
+                position = projector.position_of(connection)
+                connection.rollback()
+                store.wait_for_events(position, PAUSE)
+
+
+def seal(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
+    """Keep the log up to date until told to stop."""
+    make_sealer(settings, database, store, current_clock(settings), os.urandom).run(stop)
+
+
+def _watch(stop: threading.Event) -> None:
+    while sys.stdin.buffer.read(1024):
+        pass
+    stop.set()
+    # The parent is gone: a worker in the middle of something long must not outlive it. The database rolls back.
+    threading.Event().wait(GRACE)
+    os._exit(1)
