@@ -1,0 +1,151 @@
+"""Event store, log, register and audit log against each other: everything recomputed, nothing taken on trust.
+
+Whoever changes one of them must change all the others in the same way; the log's signed checkpoints, which others
+keep, are what nobody can change afterwards. Reading only, in one snapshot, streamed, on all cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import psycopg
+
+from register.audit.processes import each
+from register.audit.reading import Connection, Source, head, held_still, linked_streams, one, ranges
+from register.audit.verify.findings import Check, Finding, Findings, Report, Verdict, concluded
+from register.audit.verify.positions import SPAN, Positions, stray_keys
+from register.audit.verify.rolls import check_excerpts, check_rolls
+from register.audit.verify.sealed import SealedLog, check_signatures, newest
+from register.audit.verify.streams import Compared, Streams, compare_linked
+from register.audit.verify.tables import check_accounts, check_coverage, check_joined, check_overlaps
+from register.log.note import VerifierKey
+from register.store import Store
+
+__all__ = ["Check", "Finding", "Parts", "Report", "Verdict", "verify"]
+
+#: (what is being done, how much of it is done, how much there is; 0 when that is not known)
+Progress = Callable[[str, int, int], None]
+
+_POSITION: Final = "SELECT coalesce(min(position), 0) FROM projection.progress"
+_ELECTION_DAYS: Final = "SELECT DISTINCT called->>'day' FROM projection.election ORDER BY 1"
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What is verified. ``dsn`` connects as ``cvr_app``; ``key`` None when the log's public key is not to be had."""
+
+    dsn: str
+    store: Store
+    log: Path
+    key: VerifierKey | None
+    municipalities: Collection[str]
+    excerpts: Path
+
+
+def verify(
+    parts: Parts, *, today: date, processes: int = 1, progress: Progress = lambda _what, _done, _all: None
+) -> Report:
+    """Check everything and report; reads only. The report does not depend on ``processes``.
+
+    ``today`` is one of the days the accounts are drawn up for. Raises psycopg errors; never because of what it finds.
+    """
+    with held_still(parts.dsn) as (source, connection):
+        last = head(connection)
+        position = min(one(connection, _POSITION), last)
+        sealed = newest(connection)
+        checks = _by_position(parts, source, connection, last, processes, progress)
+        with psycopg.connect(parts.dsn, autocommit=True) as live:
+            checks.append(check_signatures(live, parts.log, sealed, parts.key))
+        checks += _by_stream(source, connection, last, position, processes, progress)
+        progress("coverage by polling stations", 0, 0)
+        checks.append(check_coverage(connection, position))
+        progress("accounts", 0, 0)
+        checks.append(check_accounts(connection, position, _days(connection, today)))
+        progress("frozen rolls and excerpts", 0, 0)
+        checks.append(check_rolls(parts.dsn, parts.store, position, parts.municipalities))
+        checks.append(check_excerpts(parts.store, last, parts.excerpts))
+    return Report(head=last, position=position, sealed=sealed[0] if sealed else 0, checks=checks)
+
+
+def _by_position(
+    parts: Parts, source: Source, connection: Connection, last: int, processes: int, progress: Progress
+) -> list[Check]:
+    """The event store in order, its keys, and the log."""
+    tasks = [(after, min(after + SPAN, last)) for after in range(0, last, SPAN)]
+    in_order, readable, keyed, events = Findings(), Findings(), Findings(), 0
+    sealed = newest(connection)
+    last_at = None
+    with closing(SealedLog(parts.log, connection, sealed[0] if sealed else 0)) as log:
+        for span in each(Positions, (source,), tasks, processes):
+            if last_at is not None and span.first_at is not None and span.first_at < last_at:
+                in_order.add("recorded earlier than the event before it", span.after + 1)
+            last_at = span.last_at or last_at
+            for mine, theirs in ((in_order, span.in_order), (readable, span.readable), (keyed, span.keyed)):
+                mine.extend(theirs)
+            events += span.events
+            log.take(span.after, span.entries)
+            progress("event store and log, by position", span.upto, last)
+        log.finish(last)
+        of_log = log.checks(last)
+    keys = stray_keys(connection, events, keyed)
+    what = "positions 1 to the last without a hole, and no instant before the one before it"
+    readable_what = "every state is one its type can have, and would be written the same way again"
+    return [
+        concluded("positions", what, events, "events", in_order),
+        concluded("states", readable_what, events, "events", readable),
+        concluded("keys", "every event has its key with the digest of its content, every key its event",
+                  keys, "keys", keyed),
+        *of_log,
+    ]  # fmt: skip
+
+
+def _by_stream(
+    source: Source, connection: Connection, last: int, position: int, processes: int, progress: Progress
+) -> list[Check]:
+    """The event store by stream; the register and the audit log made again from it, beside the tables."""
+    linked = linked_streams(connection, position, [])
+    compared = Compared()
+    for part in each(Streams, (source, last, position, linked), ranges(connection, last), processes):
+        compared.add(part)
+        progress("register and audit log, by stream", compared.events, last)
+    folded = compare_linked(connection, linked, position, compared)
+    behind = [] if position == last else [f"rests on position {position}; {last - position} events are not in it yet"]
+    filed_what = "versions 1 to n in every stream, every event in the stream of its subject"
+    return [
+        concluded("streams", filed_what, compared.events, "events", compared.filed),
+        concluded("register", "the register's tables are what the events give, on all days, at every position",
+                  compared.stretches, "stretches", compared.register, notes=behind, detail=_municipalities(compared)),
+        check_overlaps(connection, compared.stretches),
+        check_joined(connection, folded.joined),
+        concluded("audit-log", "deletions and reinstatements on record are those the events give",
+                  compared.entries, "entries", compared.audit, notes=behind),
+    ]  # fmt: skip
+
+
+def _municipalities(compared: Compared) -> list[dict[str, Any]]:
+    """Rows and digests by municipality; "" where none is known of a person."""
+    return [
+        {
+            "municipality": municipality,
+            "replayed": tally.replayed,
+            "found": tally.found,
+            "replayed_digest": _hex(tally.replayed_sum),
+            "found_digest": _hex(tally.found_sum),
+        }
+        for municipality, tally in sorted(compared.tallies.items())
+    ]
+
+
+def _hex(total: int) -> str:
+    return f"{total % 2**256:064x}"
+
+
+def _days(connection: Connection, today: date) -> Sequence[date]:
+    """The days for accounts: today, a year to either side, and every election day."""
+    elections: Iterable[tuple[str]] = connection.execute(_ELECTION_DAYS)
+    year = timedelta(days=365)
+    return sorted({today - year, today, today + year, *(date.fromisoformat(day) for (day,) in elections)})

@@ -1,0 +1,236 @@
+"""The event store stream by stream, and the register and audit log that must have come of it, person by person."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from operator import attrgetter, itemgetter
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from register.audit.reading import (
+    Connection,
+    Range,
+    Row,
+    Source,
+    decoded,
+    grouped,
+    rows_by_stream,
+    rows_of,
+    streamed,
+    together,
+)
+from register.audit.verify.findings import Findings
+from register.audit.verify.folding import BETWEEN, NAMES, TABLES, Folded, audit_as_read, fold
+from register.law.events import AboutPerson, Annulment, Event, subject_of
+
+_SUBJECTS: Final = "SELECT stream, subject FROM store.subject WHERE stream BETWEEN %s AND %s ORDER BY stream"
+_ENTERED, _COUNTS_IN, _MUNICIPALITY = (NAMES.index(name) for name in ("entered", "counts_in", "municipality"))
+_KNOWN_FROM, _DAYS_AND_KNOWN = NAMES.index("known_from"), slice(1, 6)
+_encode: Final = msgspec.json.Encoder().encode
+_NOTHING: Final = Folded(defaultdict(list), defaultdict(list), {}, [])
+
+
+class Tally(msgspec.Struct):
+    """Rows of one municipality, replayed and found, and the sums of their SHA-256 modulo 2^256 (in any order)."""
+
+    replayed: int = 0
+    found: int = 0
+    replayed_sum: int = 0
+    found_sum: int = 0
+
+
+class Compared(msgspec.Struct):
+    """What became of a range of streams."""
+
+    events: int = 0
+    streams: int = 0
+    stretches: int = 0
+    entries: int = 0
+    filed: Findings = msgspec.field(default_factory=Findings)
+    register: Findings = msgspec.field(default_factory=Findings)
+    audit: Findings = msgspec.field(default_factory=Findings)
+    tallies: dict[str, Tally] = {}
+
+    def add(self, other: Compared) -> None:
+        """Take over another range."""
+        self.events += other.events
+        self.streams += other.streams
+        self.stretches += other.stretches
+        self.entries += other.entries
+        for mine, theirs in (
+            (self.filed, other.filed),
+            (self.register, other.register),
+            (self.audit, other.audit),
+        ):
+            mine.extend(theirs)
+        for municipality, tally in other.tallies.items():
+            mine_too = self.tallies.setdefault(municipality, Tally())
+            mine_too.replayed += tally.replayed
+            mine_too.found += tally.found
+            mine_too.replayed_sum += tally.replayed_sum
+            mine_too.found_sum += tally.found_sum
+
+
+class Streams:
+    """Checks ranges of streams in one process: up to ``head`` their filing, up to ``position`` the tables."""
+
+    def __init__(self, source: Source, head: int, position: int, linked: Collection[UUID]) -> None:
+        self._source = source
+        self._head = head
+        self._position = position
+        self._linked = linked
+
+    def __call__(self, streams: Range) -> Compared:
+        """Check a range."""
+        compared = Compared()
+        with self._source.connect() as connection:
+            subjects = grouped(streamed(connection, _SUBJECTS, streams), itemgetter(0))
+            sources: list[Iterator[tuple[UUID, list[Any]]]] = [
+                rows_by_stream(connection, self._head, streams),
+                subjects,
+                *(
+                    grouped(streamed(connection, table.format(where=BETWEEN), streams), itemgetter(0))
+                    for table in TABLES
+                ),
+            ]
+            for stream, (rows, named, *tables) in together(*sources):
+                events = self._filed(rows, named, compared)
+                if stream in self._linked:
+                    continue
+                known = [event for event in events if event.position <= self._position]
+                about_person = any(isinstance(event.data, AboutPerson) for event in known)
+                folded = fold(known) if about_person else _NOTHING
+                compare(stream, folded, tables, compared)
+        return compared
+
+    @staticmethod
+    def _filed(rows: Sequence[Row], named: Sequence[tuple[UUID, str]], out: Compared) -> list[Event]:
+        """Check versions, subject and annulments of a stream; its readable events by position."""
+        out.events += len(rows)
+        out.streams += 1
+        last = 0
+        for number, row in enumerate(rows, 1):
+            if row[2] != number:
+                out.filed.add(f"stands as number {row[2]} of its stream, where number {number} should be", row[0])
+            if row[0] < last:
+                out.filed.add("stands in its stream behind a later event", row[0])
+            last = max(last, row[0])
+        events = decoded(rows, [])
+        subjects = {subject for _, subject in named}
+        if not rows:
+            out.filed.add("a subject has a stream without events")
+        elif not subjects:
+            out.filed.add("the stream of the event has no subject", rows[0][0])
+        else:
+            _check_filing(events, subjects, out.filed)
+        events.sort(key=attrgetter("position"))
+        return events
+
+
+def compare_linked(connection: Connection, linked: Collection[UUID], position: int, out: Compared) -> Folded:
+    """Fold the streams that links may connect, all in one, and compare; what they must have given."""
+    folded = fold(decoded(rows_of(connection, linked, position), []))
+    sources = [
+        grouped(streamed(connection, table.format(where="= ANY(%s)"), (list(linked),)), itemgetter(0))
+        for table in TABLES
+    ]
+    seen: set[UUID] = set()
+    for person, tables in together(*sources):
+        compare(person, folded, tables, out)
+        seen.add(person)
+    for person in sorted((folded.stretches.keys() | folded.audit.keys() | folded.persons.keys()) - seen):
+        compare(person, folded, [[], [], []], out)
+    return folded
+
+
+def compare(person: UUID, folded: Folded, tables: Sequence[list[Any]], out: Compared) -> None:
+    """Compare a person's rows in the tables (stretches, audit entries, person) with what the events give."""
+    stretches, audit, persons = tables
+    _compare_stretches(person, folded.stretches.get(person, []), stretches, out)
+    expected = folded.audit.get(person, [])
+    out.entries += len(expected)
+    found = [audit_as_read(row) for row in audit]
+    if found != expected:
+        _name_entries(person, expected, found, out.audit)
+    whole = folded.persons.get(person)
+    if persons != ([] if whole is None else [whole]):
+        position = next((row[1] for row in (whole, *persons) if row is not None), None)
+        out.register.add("when the person was first heard of, or the days ever entered, differ", position, person)
+
+
+def _check_filing(events: Sequence[Event], subjects: Collection[str], findings: Findings) -> None:
+    earlier: set[tuple[str, str]] = set()
+    for event in events:
+        data = event.data
+        if isinstance(data, Annulment):
+            if (event.source, data.annuls) not in earlier:
+                findings.add("an annulment is not filed with what it annuls", event.position)
+            continue
+        earlier.add((event.source, event.id))
+        if subject_of(data, event.source) not in subjects:
+            findings.add("the event is filed in the stream of another subject", event.position)
+
+
+def _compare_stretches(person: UUID, expected: list[Any], found: list[Any], out: Compared) -> None:
+    out.stretches += len(expected)
+    same = len(expected) == len(found) and set(expected) == set(found)
+    for row in expected:
+        tally = out.tallies.setdefault(_municipality(row), Tally())
+        digest = _digest(row)
+        tally.replayed += 1
+        tally.replayed_sum += digest
+        if same:
+            tally.found += 1
+            tally.found_sum += digest
+    if same:
+        return
+    for row in found:
+        tally = out.tallies.setdefault(_municipality(row), Tally())
+        tally.found += 1
+        tally.found_sum += _digest(row)
+    _name_stretches(person, expected, found, out.register)
+
+
+def _name_stretches(person: UUID, expected: list[Any], found: list[Any], findings: Findings) -> None:
+    """Name each difference by the position from which the row is known, and by the columns that differ."""
+    left = list(found)
+    missing = []
+    for row in expected:
+        if row in left:
+            left.remove(row)
+        else:
+            missing.append(row)
+    for row in missing:
+        twin = next((other for other in left if other[_DAYS_AND_KNOWN] == row[_DAYS_AND_KNOWN]), None)
+        if twin is None:
+            findings.add("a stretch of days is missing or has other bounds", row[_KNOWN_FROM], person)
+            continue
+        left.remove(twin)
+        names = ", ".join(name for name, mine, theirs in zip(NAMES, row, twin, strict=True) if mine != theirs)
+        findings.add(f"a stretch of days says otherwise: {names}", row[_KNOWN_FROM], person)
+    for row in left:
+        findings.add("a stretch of days that no event gives", row[_KNOWN_FROM], person)
+
+
+def _name_entries(person: UUID, expected: list[Any], found: list[Any], findings: Findings) -> None:
+    mine = {row[1:3]: row for row in expected}
+    theirs = {row[1:3]: row for row in found}
+    for place in sorted(mine.keys() | theirs.keys()):
+        if place not in theirs:
+            findings.add("an audit entry is missing", place[0], person)
+        elif place not in mine:
+            findings.add("an audit entry that no event gives", place[0], person)
+        elif mine[place] != theirs[place]:
+            findings.add("an audit entry says otherwise", place[0], person)
+
+
+def _municipality(row: Any) -> str:
+    return str(row[_COUNTS_IN] or row[_MUNICIPALITY] or "")
+
+
+def _digest(row: Any) -> int:
+    return int.from_bytes(hashlib.sha256(_encode(row)).digest())
