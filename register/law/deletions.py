@@ -59,7 +59,7 @@ def audit_entries(
     joined_before: Collection[UUID] = (),
     joined_after: Collection[UUID] = (),
 ) -> list[AuditEntry]:
-    """The entries that ``cause`` brings about.
+    """The entries that ``cause`` brings about (Art. 3.2, 3.6 d).
 
     ``before`` and ``after``: the persons it touches as they stood at the position before it and at its own. ``held``:
     for each person the days on which any earlier position had it entered. ``joined_before``, ``joined_after``: the

@@ -156,9 +156,24 @@ def comes_of_age(born_on: date) -> date:
         return date(born_on.year + VOTING_AGE, 2, 28)
 
 
+def not_recorded(facts: Facts) -> bool:
+    """R1 does not hold (Art. 3.2, 3.5(3)1): no registry office recorded the person as a citizen."""
+    return not facts.recorded
+
+
 def under_age(facts: Facts, day: date) -> bool:
     """R2 does not hold on ``day`` (Art. 1.4, 3.2 a, b); judged once R1 holds."""
     return facts.recorded and facts.born_on is not None and comes_of_age(facts.born_on) > day
+
+
+def deceased(facts: Facts) -> bool:
+    """R3 does not hold (Art. 3.5(3)1 c): a death has taken effect."""
+    return facts.dead
+
+
+def citizenship_ended(facts: Facts) -> bool:
+    """R4 does not hold (Art. 3.5(3)3): of citizenship and its end, the last one with effect is an end."""
+    return facts.citizenship_ended
 
 
 def legal_capacity_withdrawn(facts: Facts) -> bool:
@@ -179,7 +194,10 @@ def permanent_residence(facts: Facts) -> Residence | None:
 
 
 def residence_suffices(facts: Facts) -> bool:
-    """R7 and R8: a permanent residence, or refugee status (20.8(6)) of one who holds no other citizenship (1.5(3))."""
+    """R7 and R8: a permanent residence (Art. 1.5, 3.3), or refugee status (Art. 3.2 d, 20.8(6)).
+
+    The status does not do for one who holds another citizenship (Art. 1.5(3)).
+    """
     if permanent_residence(facts) is not None:
         return True
     return facts.refugee is not None and not facts.other_citizenships
@@ -188,13 +206,13 @@ def residence_suffices(facts: Facts) -> bool:
 def grounds(facts: Facts, day: date) -> tuple[Ground, ...]:
     """Every ground on which the person is not entered on ``day``, in the order of the table; empty: entered (R1-R8)."""
     found: list[Ground] = []
-    if not facts.recorded:
+    if not_recorded(facts):
         found.append("not-recorded")
     elif under_age(facts, day):
         found.append("under-age")
-    if facts.dead:
+    if deceased(facts):
         found.append("deceased")
-    if facts.citizenship_ended:
+    if citizenship_ended(facts):
         found.append("citizenship-ended")
     if legal_capacity_withdrawn(facts):
         found.append("legal-capacity-withdrawn")
@@ -224,7 +242,7 @@ def entity(facts: Facts, counts_in: str | None) -> Entity | None:
 
 
 def concerns(facts: Facts, municipality: str) -> bool:
-    """Whether the person resides or counts in a commission's municipality; otherwise its notice has no effect (3.5).
+    """Whether the person resides or counts in a commission's municipality; if not, its notice has no effect (Art. 3.5).
 
     Residence is permanent or temporary. Where the person counts is asked of the register, by the standing option: the
     same notice has effect, or has none, whichever roll is drawn up.

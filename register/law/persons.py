@@ -14,7 +14,7 @@ from register.law.events import AboutPerson, Citizen, Event, JmbReplaced
 
 
 def persons(streams: Mapping[UUID, Sequence[Event]]) -> dict[UUID, list[Event]]:
-    """Person (least stream id) -> all events of its numbers, without links that link nothing.
+    """Person (least stream id) -> all events of its numbers, without links that link nothing (Art. 3.5(3)2).
 
     ``streams``: for each stream of a personal number, its events up to one and the same position. All streams that
     links may connect must be there; order plays no part.
@@ -29,7 +29,7 @@ def persons(streams: Mapping[UUID, Sequence[Event]]) -> dict[UUID, list[Event]]:
 
 
 def members(streams: Mapping[UUID, Sequence[Event]]) -> dict[UUID, UUID]:
-    """Stream -> person, for every stream given (also one whose every event was annulled)."""
+    """Stream -> person (Art. 3.5(3)2), for every stream given, also one whose every event was annulled."""
     _, parent = _join(streams)
     return {stream: _find(parent, stream) for stream in streams}
 

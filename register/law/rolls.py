@@ -74,7 +74,7 @@ def roll_of(called: ElectionCalled, all_municipalities: Collection[str]) -> Roll
 
 
 def stand(events: Iterable[Event], roll: Roll, coverage: Coverage | None) -> RollEntry | None:
-    """Where a person stands on the roll, or None when not on it.
+    """Where a person stands on the roll, or None when not on it (Art. 3.6 b, c, e; R1-R8, U1-U4 of the roll's days).
 
     ``events``: those of one person up to the conclusion, any order (without links that link nothing). ``coverage``:
     of the municipality of the person's permanent residence, by the same events; see :func:`residence_of`.

@@ -225,7 +225,7 @@ class Coverage:
 
 
 def covering(station_events: Sequence[Event], address: Address) -> tuple[Covering, ...]:
-    """Return who covers one address by the live polling station events; see :meth:`Coverage.resolve`."""
+    """Return who covers one address by the live polling station events (Art. 3.5(3)4); see :meth:`Coverage.resolve`."""
     return Coverage(address.municipality, station_events).resolve(address)
 
 
