@@ -69,7 +69,9 @@ class Sent:
         return Sent(self.sender, self.data, self.id, at)
 
 
-def citizen(on: str = "1.5.1980", *, born: str = "1.5.1980", jmb: str = AMRA, sex: str = "F", by: str = REGISTRY) -> Sent:
+def citizen(
+    on: str = "1.5.1980", *, born: str = "1.5.1980", jmb: str = AMRA, sex: str = "F", by: str = REGISTRY
+) -> Sent:
     named = {"surname": "Begić", "given_name": "Amra", "parent_name": "Ivan", "sex": sex}
     return Sent(by, Citizen(jmb=jmb, effective_on=day(on), born_on=day(born), **named))  # type: ignore[arg-type]
 
@@ -143,7 +145,7 @@ def bar_ended(ends: str, on: str, *, by: str = COURT, of_court: str | None = Non
 
 def option(name: str, on: str, *, by: str = CEC, of_1991: str | None = None, election: str | None = None) -> Sent:
     mission = "Beč" if name == "diplomatic-mission" else None
-    abroad = {"country": "AT", "foreign_address": "Ring 1, Wien"} if name == "mail" else {}
+    by_mail = name == "mail"
     chosen = VotingOption(
         jmb=AMRA,
         effective_on=day(on),
@@ -151,7 +153,8 @@ def option(name: str, on: str, *, by: str = CEC, of_1991: str | None = None, ele
         municipality_1991=of_1991,
         mission=mission,
         election=election,
-        **abroad,
+        country="AT" if by_mail else None,
+        foreign_address="Ring 1, Wien" if by_mail else None,
     )
     return Sent(by, chosen)
 
@@ -178,16 +181,16 @@ def recorded(sent: Sequence[Sent], *, about: dict[str, UUID] | None = None) -> l
     for position, notice in enumerate(sent, start=1):
         hour, _, minute = notice.at.partition(":")
         source = f"urn:cvr:authority:{notice.sender}"
-        id = notice.id or f"notice-{position}"
+        number = notice.id or f"notice-{position}"
         stream = UUID(int=1)
         if isinstance(notice.data, Annulment):
             stream = filed[source, notice.data.annuls]
         elif about is not None:
             stream = about[notice.data.jmb]  # type: ignore[union-attr]
-        filed[source, id] = stream
+        filed[source, number] = stream
         time = datetime(2026, 3, 1, int(hour), int(minute), tzinfo=UTC)
         recorded_at = datetime(2026, 4, 1, tzinfo=UTC) + timedelta(minutes=position)
-        events.append(Event(position, stream, position, recorded_at, source, id, time, notice.data))
+        events.append(Event(position, stream, position, recorded_at, source, number, time, notice.data))
     return events
 
 

@@ -151,7 +151,12 @@ R5 = [
     ),
     Case(
         "the restoration is taken back: withdrawn again",
-        [*AMRA_IN_BIHAC, capacity_withdrawn("1.2.2010"), capacity_restored("1.2.2012").under("r"), taken_back("r", by=COURT)],
+        [
+            *AMRA_IN_BIHAC,
+            capacity_withdrawn("1.2.2010"),
+            capacity_restored("1.2.2012").under("r"),
+            taken_back("r", by=COURT),
+        ],
         {"1.2.2012": ("legal-capacity-withdrawn",)},
         "R5, later law 3.13",
     ),
@@ -178,14 +183,25 @@ R6 = [
         Case(
             f"a bar under Art. {ground}, and its end",
             [*AMRA_IN_BIHAC, barred(ground, "1.3.2005").under("bar"), bar_ended("bar", "1.3.2015")],
-            {"28.2.2005": ENTERED, "1.3.2005": (f"barred-{ground}",), "28.2.2015": (f"barred-{ground}",), "1.3.2015": ENTERED},
+            {
+                "28.2.2005": ENTERED,
+                "1.3.2005": (f"barred-{ground}",),
+                "28.2.2015": (f"barred-{ground}",),
+                "1.3.2015": ENTERED,
+            },
             f"R6, Art. {ground}",
         )
         for ground in ("1.6", "1.7", "1.7a")
     ),
     Case(
         "bars on all three grounds are reported together, in the order of the table",
-        [*AMRA_IN_BIHAC, barred("1.7a", "1.3.2005"), barred("1.6", "1.3.2005"), barred("1.7", "1.3.2005"), death("1.4.2005")],
+        [
+            *AMRA_IN_BIHAC,
+            barred("1.7a", "1.3.2005"),
+            barred("1.6", "1.3.2005"),
+            barred("1.7", "1.3.2005"),
+            death("1.4.2005"),
+        ],
         {
             "1.3.2005": ("barred-1.6", "barred-1.7", "barred-1.7a"),
             "1.4.2005": ("deceased", "barred-1.6", "barred-1.7", "barred-1.7a"),
@@ -420,7 +436,12 @@ TOGETHER = [
     ),
     Case(
         "another sender's notice has the same id: the annulment takes back its own sender's only",
-        [*AMRA_IN_BIHAC, death("1.1.1999").under("7"), barred("1.7", "1.1.1999").under("7"), taken_back("7", by=REGISTRY)],
+        [
+            *AMRA_IN_BIHAC,
+            death("1.1.1999").under("7"),
+            barred("1.7", "1.1.1999").under("7"),
+            taken_back("7", by=REGISTRY),
+        ],
         {"1.1.1999": ("barred-1.7",)},
         "rules: only the authority that sent an event may annul it",
     ),

@@ -274,7 +274,11 @@ OTHERS_COMMISSION = [
     ),
     Case(
         "a girl of 17 may choose before her birthday: the commission of her residence is concerned",
-        [citizen(), lives_in(BIHAC, "1.1.1990"), option("absentee-1991", "1.3.1998", by=commission(BIHAC), of_1991=TUZLA)],
+        [
+            citizen(),
+            lives_in(BIHAC, "1.1.1990"),
+            option("absentee-1991", "1.3.1998", by=commission(BIHAC), of_1991=TUZLA),
+        ],
         {"1.5.1998": "absentee-1991"},
         "Art. 3.5(3)5",
     ),
@@ -299,7 +303,12 @@ DECEASED = [
     ),
     Case(
         "two reports, one taken back: the other one holds",
-        [*AMRA_IN_BIHAC, reported_deceased("1.3.2010").under("report"), reported_deceased("1.4.2010"), taken_back("report", by=CEC)],
+        [
+            *AMRA_IN_BIHAC,
+            reported_deceased("1.3.2010").under("report"),
+            reported_deceased("1.4.2010"),
+            taken_back("report", by=CEC),
+        ],
         {"1.3.2010": False, "1.4.2010": True},
         "practice, later law 3.13",
     ),
