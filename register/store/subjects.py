@@ -22,3 +22,9 @@ def streams_of_kind(connection: psycopg.Connection[Any], kind: str) -> list[UUID
         (f"{kind}:", f"{kind};"),
     )
     return [row[0] for row in rows]
+
+
+def subjects_of(connection: psycopg.Connection[Any], streams: Collection[UUID]) -> dict[UUID, str]:
+    """Stream -> subject, the way back from :func:`streams_of`."""
+    query = "SELECT stream, subject FROM store.subject WHERE stream = ANY(%s)"
+    return dict(connection.execute(query, (list(streams),)).fetchall()) if streams else {}
