@@ -10,7 +10,7 @@ import msgspec
 
 from register.law.calendar import check_call, check_conclusion, civil_day
 from register.law.competence import Caller, may_look
-from register.law.events import ElectionCalled, ElectionConcluded, Event
+from register.law.events import ElectionCalled, ElectionConcluded, Event, RollFrozen
 from register.law.provisions import Fault, Refusal
 from register.store import ConcurrencyError, Pending, Receipt, Store
 
@@ -21,12 +21,17 @@ RULES: Final = "2006-04-03/1"
 
 
 class Election(msgspec.Struct, frozen=True):
-    """An election as its stream tells it; ``conclusion`` is the position of its conclusion, None before."""
+    """An election as its stream tells it; ``conclusion`` is the position of its conclusion, None before.
+
+    ``roll`` tells of the frozen roll (voters, SHA-256 over its rows), None while it is not on record. ``version`` is
+    the stream's.
+    """
 
     called: ElectionCalled
     called_at: int
     conclusion: int | None = None
     concluded_on: datetime | None = None
+    roll: RollFrozen | None = None
     version: int = 1
 
 
@@ -45,6 +50,8 @@ def fold(events: Iterable[Event]) -> Election | None:
                 state = Election(event.data, event.position)
             case ElectionConcluded() if state is not None:
                 state = msgspec.structs.replace(state, conclusion=event.position, concluded_on=event.recorded_at)
+            case RollFrozen() if state is not None:
+                state = msgspec.structs.replace(state, roll=event.data)
             case _:
                 pass
         if state is not None:
@@ -64,15 +71,16 @@ def call(
     unknown = [n for n, code in enumerate(called.municipalities) if code not in municipalities]
     if unknown:
         faults = [Fault(f"/municipalities/{n}", "There is no such municipality") for n in unknown]
-        raise Refusal("schema", "The call names a municipality that does not exist", provision="Art. 1.14", faults=faults)
+        detail = "The call names a municipality that does not exist"
+        raise Refusal("schema", detail, provision="Art. 1.14", faults=faults)
     earlier = load(store, called.election)
     if earlier is None:
         check_call(called, civil_day(now))
-    id = f"election-called:{called.election}"
+    act = f"election-called:{called.election}"
     try:
-        return _append(store, id, called, now, salt, 0 if earlier is None else None)
+        return _append(store, act, called, now, salt, 0 if earlier is None else None)
     except ConcurrencyError:  # another call came first: under its id this one is a repeat or a conflict
-        return _append(store, id, called, now, salt, None)
+        return _append(store, act, called, now, salt, None)
 
 
 def conclude(
@@ -80,8 +88,9 @@ def conclude(
 ) -> tuple[Election, Receipt]:
     """The CEC completes and verifies the roll, which rests on the last position before this act.
 
-    ``reference`` is the version of the reference data. Raises Refusal: ``not-competent``, ``calendar`` (Art. 3.6 e)
-    when it is not the time, or was done before. Raises ``LookupError`` for an election that was never called.
+    ``reference`` is the version of the reference data. Gives the election after the act. Raises Refusal:
+    ``not-competent``, ``calendar`` (Art. 3.6 e) when it is not the time, or was done before. Raises ``LookupError``
+    for an election that was never called.
     """
     may_look(caller, "conclusion")
     state = load(store, election)
@@ -95,7 +104,10 @@ def conclude(
         receipt = _append(store, f"election-concluded:{election}", act, now, salt, state.version)
     except ConcurrencyError as error:
         raise _concluded() from error
-    return state, receipt
+    concluded = msgspec.structs.replace(
+        state, conclusion=receipt.position, concluded_on=receipt.recorded_at, version=state.version + 1
+    )
+    return concluded, receipt
 
 
 def _concluded() -> Refusal:
@@ -103,9 +115,14 @@ def _concluded() -> Refusal:
 
 
 def _append(
-    store: Store, id: str, data: ElectionCalled | ElectionConcluded, now: datetime, salt: str, expected: int | None
+    store: Store,
+    act: str,
+    data: ElectionCalled | ElectionConcluded,
+    now: datetime,
+    salt: str,
+    expected: int | None,
 ) -> Receipt:
-    pending = Pending(source=CEC, id=id, time=now, data=data, salt=salt, expected_version=expected)
+    pending = Pending(source=CEC, id=act, time=now, data=data, salt=salt, expected_version=expected)
     (receipt,) = store.append([pending], now=now)
     if receipt.refusal is not None:
         raise receipt.refusal

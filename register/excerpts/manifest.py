@@ -87,7 +87,12 @@ def read_manifest(folder: Path) -> tuple[ManifestEntry, ...]:
 
 def differing_files(folder: Path) -> tuple[str, ...]:
     """Names of the files that the manifest names and that are missing or not the same; nothing when all is well."""
-    return tuple(entry.file for entry in read_manifest(folder) if _sha256_of(folder / entry.file) != entry.sha256)
+    return differing(folder, read_manifest(folder))
+
+
+def differing(folder: Path, entries: Iterable[ManifestEntry]) -> tuple[str, ...]:
+    """Names of those files that are missing in ``folder`` or not the same; nothing when all is well."""
+    return tuple(entry.file for entry in entries if _sha256_of(folder / entry.file) != entry.sha256)
 
 
 def _sha256_of(path: Path) -> str | None:

@@ -302,9 +302,15 @@ def _place_label(head: ListHead) -> str:
     return _PLACE.get(head.kind, "Polling station")
 
 
+def _place_name(head: ListHead) -> str:
+    """Code and name; of a mission the name alone, since its code is only the name made fit for a file's."""
+    code = None if head.kind == "diplomatic-mission" and head.station_name else head.station_code
+    return " ".join(part for part in (code, head.station_name) if part)
+
+
 def _facts(head: ListHead, count: int, words: GNUTranslations) -> list[tuple[str, str]]:
     """What the list is, as label and value; those it has."""
-    station = " ".join(part for part in (head.station_code, head.station_name) if part)
+    station = _place_name(head)
     municipality = " ".join(part for part in (head.municipality, head.municipality_name) if part)
     provisional = head.kind == "provisional"
     facts = [
@@ -323,7 +329,7 @@ def _facts(head: ListHead, count: int, words: GNUTranslations) -> list[tuple[str
 
 def _running(head: ListHead, words: GNUTranslations) -> tuple[str, str]:
     """Two lines that say on every page which list it is of; the whole identity stands on the first."""
-    station = " ".join(part for part in (head.station_code, head.station_name) if part)
+    station = _place_name(head)
     first = station or head.recipient or head.municipality_name or words.gettext(_PURPOSE[head.kind])
     parts = [words.gettext(_WORDS["title"]), head.title, head.municipality_name]
     second = " · ".join(part for part in parts if part)

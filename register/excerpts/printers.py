@@ -1,0 +1,96 @@
+"""Lists are typeset in processes of their own: the typesetter keeps what it learned, and gives no memory back."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from register.excerpts.draw import Format, draw_list
+from register.excerpts.manifest import ManifestEntry
+from register.excerpts.rows import ListHead, ListRow
+
+#: Each takes half a gigabyte once it has seen twenty lists, and no more later.
+PROCESSES: Final = 2
+#: After so many lists the processes are replaced. Counted here and not by the pool's ``max_tasks_per_child``, with
+#: which Python 3.11's pool can wait for ever for a process that has just ended.
+REPLACED_AFTER: Final = 1_000
+
+
+class ListJob(msgspec.Struct, frozen=True):
+    """One list to be drawn: its number within the run, its head and its rows."""
+
+    no: int
+    head: ListHead
+    rows: Sequence[ListRow]
+
+
+class Printers:
+    """Draws lists; to be used as a context manager, from one thread. The processes start with the first PDF."""
+
+    def __init__(self, processes: int = PROCESSES) -> None:
+        self._processes = processes
+        self._pool: ProcessPoolExecutor | None = None
+        self._drawn = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes; lists not begun are left."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def draw(
+        self, lists: Collection[ListJob], formats: Collection[Format], folder: Path
+    ) -> Iterator[tuple[int, list[ManifestEntry]]]:
+        """Draw lists into a folder; their numbers and the manifest's entries, in the order they are done.
+
+        Raises what ``draw_list`` raises, and ``BrokenProcessPool`` when a process was killed; what was given by then
+        is on disk.
+        """
+        if "pdf" not in formats:
+            for job in lists:
+                yield job.no, draw_list(job.head, job.rows, formats, folder)
+            return
+        if self._drawn >= REPLACED_AFTER:
+            self.close()
+        if self._pool is None:
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._processes, mp_context=spawn, initializer=_end_with_parent)
+            self._drawn = 0
+        futures: dict[Future[list[ManifestEntry]], int] = {
+            self._pool.submit(draw_list, job.head, job.rows, tuple(formats), folder): job.no for job in lists
+        }
+        self._drawn += len(futures)
+        done = False
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+            done = True
+        finally:
+            if not done:
+                self.close()  # a broken pool, or lists nobody waits for
+
+
+def _end_with_parent() -> None:
+    """A process that typesets must not outlive the one that asked it to, however suddenly that one dies."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
