@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Final, Literal, cast
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from register.access import current_caller
@@ -17,6 +17,7 @@ from register.api.streaming import StreamedIntake
 from register.api.system import CurrentSystem, System
 from register.intake.answers import Answer, End, Problem, problem_of, receipt_for, receipt_of
 from register.intake.batch import Tally, batches
+from register.intake.contracts import NOTICE_ID, SOURCE
 from register.intake.journal import Refused
 from register.intake.lines import DECODERS, BrokenFeedError, Decoder, Line
 from register.intake.parse import MAX_BYTES, VERIFIED
@@ -69,13 +70,18 @@ async def send_notices(
 
 @router.get(
     "/v1/notices/{id}",
-    responses={**problems.responses(401, 403, 404), 200: {"description": "The receipt, or the entry of the journal"}},
+    responses={
+        **problems.responses(401, 403, 404, 422),
+        200: {"description": "The receipt, or the entry of the journal"},
+    },
 )
 def read_notice(
-    id: str,
+    id: Annotated[str, Path(pattern=NOTICE_ID)],
     system: CurrentSystem,
     caller: Annotated[Caller, Depends(current_caller)],
-    source: Annotated[str | None, Query(description="The sender; by default the caller's authority")] = None,
+    source: Annotated[
+        str | None, Query(pattern=SOURCE, max_length=200, description="The sender; by default the caller's authority")
+    ] = None,
 ) -> Response:
     """The receipt of a recorded notice, or what the intake journal has of a refused one."""
     scope = may_look(caller, "refused-notices")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import deque
-from pathlib import Path
 from typing import IO, Final
 
 #: Bytes kept in memory before the rest goes to a temporary file (contract: section 3).
@@ -16,8 +15,7 @@ _PIECE: Final = 1 << 16
 class Spool:
     """A pipe without back-pressure, for one task: whoever writes never waits, however slow the reader is."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._file: IO[bytes] | None = None
@@ -34,7 +32,7 @@ class Spool:
         """Add bytes. They go to the file as long as there are others in it, so that the order is kept."""
         if self._read < self._written or self._size + len(data) > IN_MEMORY:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by close()
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
             self._file.seek(self._written)
             self._written += self._file.write(data)
         else:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
@@ -39,9 +38,7 @@ class StreamedIntake(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(
-        self, system: System, caller: Caller, decoder: Decoder, *, dry_run: bool = False, folder: Path | None = None
-    ) -> None:
+    def __init__(self, system: System, caller: Caller, decoder: Decoder, *, dry_run: bool = False) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["Content-Length"]
         self._system = system
@@ -49,12 +46,11 @@ class StreamedIntake(Response):
         self._caller = caller
         self._decoder = decoder
         self._trial = system.intake.trial() if dry_run else None
-        self._folder = folder
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Run the three tasks; an error of one ends the others, and leaves the answer without its end."""
         queue: asyncio.Queue[list[Judged] | Answer | None] = asyncio.Queue(1)
-        spool = Spool(self._folder)
+        spool = Spool()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._gather(receive, queue))

@@ -14,8 +14,9 @@ from register.intake.examples import EXAMPLES
 from register.law.events import DOCUMENT_REQUIRED, NOTICE_TYPES, Notice
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_NOTICE_ID: Final = r"^[A-Za-z0-9._:-]{1,128}$"
-_SOURCE: Final = r"^urn:cvr:authority:[a-z-]+(:[a-z0-9-]+)?$"
+#: What an id and a source look like.
+NOTICE_ID: Final = r"^[A-Za-z0-9._:-]{1,128}$"
+SOURCE: Final = r"^urn:cvr:authority:[a-z-]+(:[a-z0-9-]+)?$"
 
 
 def notice_schemas() -> dict[str, dict[str, Any]]:
@@ -61,8 +62,8 @@ def _schema(kind: type[Notice]) -> dict[str, Any]:
 def _envelope(kind: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     return {
         "specversion": {"const": "1.0"},
-        "id": {"type": "string", "pattern": _NOTICE_ID},
-        "source": {"type": "string", "pattern": _SOURCE},
+        "id": {"type": "string", "pattern": NOTICE_ID},
+        "source": {"type": "string", "pattern": SOURCE},
         "type": kind,
         "time": {"type": "string", "format": "date-time"},
         "datacontenttype": {"const": "application/json"},

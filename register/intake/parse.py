@@ -24,8 +24,6 @@ from register.law.provisions import Fault, ProblemKind, Refusal
 MAX_BYTES: Final = 65_536
 #: The changes received are recorded and appropriately verified.
 VERIFIED: Final = "Art. 3.5(6)"
-#: Integers beyond this are not the same number for every reader of JSON (RFC 7493, I-JSON).
-_MAX_INTEGER: Final = 2**53 - 1
 #: A member name longer than this is not repeated in a pointer; the pointer then ends at its parent.
 _MAX_MEMBER: Final = 100
 
@@ -85,7 +83,7 @@ def parse(line: bytes) -> Message | Unreadable:
         return _unreadable(document)
     plain_json = envelope.datacontenttype in (None, "application/json") and "data_base64" not in document
     control_characters = b"\\" in line and next(_control_characters(document, ""), None) is not None
-    if not plain_json or control_characters or _beyond_integers(data):
+    if not plain_json or control_characters:
         return _unreadable(document)
     return Message(envelope.id, envelope.source, time, data)
 
@@ -201,8 +199,6 @@ def _member_faults(
             value = msgspec.convert(members[name], field.type)
             if isinstance(value, datetime):
                 value.astimezone(UTC)
-            elif _beyond_integers(value):
-                yield "schema", Fault(f"{pointer}/{name}", "A number is larger than 2^53 - 1")
         except msgspec.ValidationError as error:
             yield _fault(str(error), f"{pointer}/{name}", members[name], field.type)
         except OverflowError:
@@ -272,12 +268,6 @@ def _control_characters(value: Any, pointer: str) -> Iterator[tuple[ProblemKind,
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _control_characters(item, f"{pointer}/{index}")
-
-
-def _beyond_integers(value: object) -> bool:
-    """Whether a count is too large to be the same number for every reader. Only ``sent`` has open-ended numbers."""
-    counts = getattr(value, "sent", value if isinstance(value, dict) else None)
-    return isinstance(counts, dict) and any(type(count) is int and count > _MAX_INTEGER for count in counts.values())
 
 
 def _refusal(kind: ProblemKind, sentence: str) -> Refusal:

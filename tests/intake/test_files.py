@@ -1,0 +1,136 @@
+"""``cvr intake`` and ``cvr token``: what an authority's or an operator's shell sees (contract: section 1)."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from register.__main__ import main
+from register.access import Verifier
+from register.cli.clock import current_clock, server_clock
+from register.database import Database
+from register.intake.lines import Gzip, Line, Splitter, Zstd
+from register.intake.parse import MAX_BYTES
+from register.settings import Settings, read_settings
+from register.store import Store
+
+from .conftest import REGISTRY, enveloped, example
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def cvr(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs the command line in a folder of its own, and gives its exit status."""
+    monkeypatch.setenv("CVR_DATA", str(settings.data))
+    monkeypatch.setenv("CVR_DATABASE_URL", settings.database_url or "")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["cvr", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code if isinstance(ended.value.code, int) else int(ended.value.code is not None)
+
+    return run
+
+
+def file_of(path: Path, *lines: object) -> Path:
+    content = b"".join(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines)
+    pack: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress}
+    path.write_bytes(pack.get(path.suffix, bytes)(content))
+    return path
+
+
+@pytest.mark.parametrize("name", ["day.ndjson", "day.ndjson.gz", "day.ndjson.zst"])
+def test_a_file_is_taken_in_and_its_refused_lines_are_put_beside_it_with_reasons(
+    cvr: Run, tmp_path: Path, database: Database, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    wrong = enveloped(example("death", jmb="1"), id="wrong")
+    path = file_of(tmp_path / name, example("citizen"), wrong, example("citizen"), b"{half\n")
+
+    assert cvr("intake", name, "--as", REGISTRY) == 2
+    assert "4 notices" in (said := capsys.readouterr().out)
+    assert "1 recorded, 1 repeated, 2 refused" in said
+
+    reasons = path.with_name(f"{name}.refused.ndjson")
+    first, second = map(json.loads, reasons.read_text().splitlines())
+    assert (first["line"], first["id"], first["problem"]["type"]) == (2, "wrong", "urn:cvr:problem:jmb")
+    assert first["notice"] == wrong
+    assert (second["line"], second["problem"]["type"], second["notice"]) == (4, "urn:cvr:problem:malformed", "{half")
+
+    with Store(database.psycopg) as store:
+        assert store.head() == 1
+
+    file_of(path, example("citizen"), example("death"))
+    assert cvr("intake", name, "--as", REGISTRY) == 0
+    assert not reasons.exists()
+
+
+def test_a_dry_run_of_standard_input_records_nothing(
+    cvr: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(json.dumps(example("citizen")).encode()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert cvr("intake", "-", "--as", REGISTRY, "--dry-run") == 0
+    with Store(database.psycopg) as store:
+        assert store.head() == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("intake", "nowhere.ndjson", "--as", REGISTRY),
+        ("intake", "nowhere.ndjson", "--as", "nobody:1"),
+        ("intake", "--as", REGISTRY),
+        ("takein",),
+        ("token", "--role", "king"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_1(cvr: Run, arguments: tuple[str, ...]) -> None:
+    assert cvr(*arguments) == 1
+
+
+def test_a_token_is_the_only_line_and_tells_who_it_is(
+    cvr: Run, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cvr("token", "--role", "municipal-commission", "--municipality", "10049", "--name", "Amra") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    caller = Verifier(settings).caller(line, datetime.now(UTC))
+    assert (caller.sub, caller.authority) == ("Amra", "municipal-commission:10049")
+
+
+def test_in_a_rehearsal_others_ask_the_clock_of_the_server_that_runs(tmp_path: Path) -> None:
+    starts = datetime(2026, 8, 1, 8, tzinfo=UTC)
+    settings = read_settings({"CVR_DATA": str(tmp_path), "CVR_CLOCK": "2026-08-01T08:00:00Z"}, tmp_path)
+    with server_clock(settings):
+        path = tmp_path / "clock"
+        instant, seconds = path.read_text().split()
+        path.write_text(f"{instant} {float(seconds) - 3600}\n")  # the server has run for an hour
+        assert current_clock(settings)() - starts >= timedelta(hours=1)
+    assert current_clock(settings)() - starts < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("decoder", "pack"), [(Gzip, gzip.compress), (Zstd, zstandard.compress)])
+def test_a_bomb_comes_out_in_pieces_and_as_one_refused_line(
+    decoder: type[Gzip | Zstd], pack: Callable[[bytes], bytes]
+) -> None:
+    bomb = pack(b"0" * (200 << 20))
+    splitter, largest = Splitter(), 0
+    lines: list[Line] = []
+    unpacking = decoder()
+    for piece in unpacking.feed(bomb):
+        largest = max(largest, len(piece))
+        lines += splitter.feed(piece)
+    unpacking.finish()
+    lines += splitter.finish()
+    assert largest <= 32 << 20
+    assert [(line.number, len(line.content)) for line in lines] == [(1, MAX_BYTES + 1)]
