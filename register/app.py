@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -14,14 +15,17 @@ import psycopg
 from fastapi import FastAPI
 
 from register import access
-from register.api import operators, problems, senders
+from register.acts.freezing import Freezer
+from register.api import commission, elections, operators, problems, senders
 from register.api.description import describe
 from register.api.edge import Edge
 from register.api.system import System
 from register.database import Database, open_database
+from register.excerpts.runs import Runs
 from register.intake.batch import Intake
 from register.intake.contracts import notice_schemas
 from register.intake.journal import Journal
+from register.jobs import Queue
 from register.law.territory import Municipality, read_municipalities
 from register.log.keys import open_key
 from register.log.sealer import Sealer
@@ -30,8 +34,9 @@ from register.settings import Clock, Settings, make_clock
 from register.store import Store, Together
 
 CONTRACTS: Final = Path(__file__).parents[1] / "contracts"
+REFERENCE: Final = CONTRACTS / "reference" / "municipalities.csv"
 #: Routes by counterpart.
-ROUTERS: Final = (senders.router, operators.router)
+ROUTERS: Final = (senders.router, operators.router, elections.router, commission.router)
 
 
 @contextmanager
@@ -59,6 +64,9 @@ def build(
             municipalities=municipalities,
             intake=Intake(store=store, journal=journal, municipalities=municipalities, clock=clock, entropy=entropy),
             journal=journal,
+            runs=make_runs(settings, database, store, clock, entropy),
+            queue=stack.enter_context(Queue(database)),
+            reference=reference_version(),
             lags={
                 "projection": lambda: projection_lag(database, store),
                 "log": make_sealer(settings, database, store, clock, entropy).lag,
@@ -122,6 +130,18 @@ def make_sealer(
     return Sealer(source=store, engine=database.engine, folder=folder, signer=signer, clock=clock)
 
 
+def make_runs(
+    settings: Settings, database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]
+) -> Runs:
+    """Return the runs of excerpts, drawn below the data folder."""
+    return Runs(database.engine, store, settings.data, read_reference(), clock=clock, entropy=entropy)
+
+
+def make_freezer(database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]) -> Freezer:
+    """Return what freezes the rolls of concluded elections; the projector calls it when it has caught up."""
+    return Freezer(database.psycopg, store, read_reference(), clock=clock, entropy=entropy)
+
+
 def projection_lag(database: Database, store: Store) -> int:
     """Return by how many events the register's tables are behind the event store."""
     with database.psycopg() as connection:
@@ -131,7 +151,12 @@ def projection_lag(database: Database, store: Store) -> int:
 
 def read_reference() -> dict[str, Municipality]:
     """Return the municipalities of the reference data, by code."""
-    return read_municipalities((CONTRACTS / "reference" / "municipalities.csv").read_text(encoding="utf-8"))
+    return read_municipalities(REFERENCE.read_text(encoding="utf-8"))
+
+
+def reference_version() -> str:
+    """Return the version of the reference data that a conclusion rests on: the SHA-256 of the table, in hex."""
+    return hashlib.sha256(REFERENCE.read_bytes()).hexdigest()
 
 
 def _routes() -> FastAPI:

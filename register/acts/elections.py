@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+import psycopg
 
 from register.law.calendar import check_call, check_conclusion, civil_day
 from register.law.competence import Caller, may_look
 from register.law.events import ElectionCalled, ElectionConcluded, Event, RollFrozen
 from register.law.provisions import Fault, Refusal
 from register.store import ConcurrencyError, Pending, Receipt, Store
+from register.store.subjects import streams_of_kind
 
 #: Who the event store names as the sender of the CEC's acts.
 CEC: Final = "urn:cvr:authority:cec"
@@ -23,8 +25,8 @@ RULES: Final = "2006-04-03/1"
 class Election(msgspec.Struct, frozen=True):
     """An election as its stream tells it; ``conclusion`` is the position of its conclusion, None before.
 
-    ``roll`` tells of the frozen roll (voters, SHA-256 over its rows), None while it is not on record. ``version`` is
-    the stream's.
+    ``roll`` tells of the frozen roll (voters, SHA-256 over its rows), None while it is not on record. ``position`` and
+    ``version`` are those of the stream's last event.
     """
 
     called: ElectionCalled
@@ -32,6 +34,7 @@ class Election(msgspec.Struct, frozen=True):
     conclusion: int | None = None
     concluded_on: datetime | None = None
     roll: RollFrozen | None = None
+    position: int = 0
     version: int = 1
 
 
@@ -39,6 +42,12 @@ def load(store: Store, election: str) -> Election | None:
     """The election of this id, or None when it was never called."""
     stream = store.stream_of(f"election:{election}")
     return None if stream is None else fold(store.stream(stream))
+
+
+def load_all(connection: psycopg.Connection[Any], store: Store) -> list[Election]:
+    """Every election ever called, the latest election day first."""
+    found = [fold(events) for events in store.streams(streams_of_kind(connection, "election")).values()]
+    return sorted((e for e in found if e is not None), key=lambda e: (e.called.day, e.called_at), reverse=True)
 
 
 def fold(events: Iterable[Event]) -> Election | None:
@@ -55,7 +64,7 @@ def fold(events: Iterable[Event]) -> Election | None:
             case _:
                 pass
         if state is not None:
-            state = msgspec.structs.replace(state, version=event.version)
+            state = msgspec.structs.replace(state, position=event.position, version=event.version)
     return state
 
 
@@ -93,8 +102,9 @@ def conclude(
     for an election that was never called.
     """
     may_look(caller, "conclusion")
-    state = load(store, election)
-    if state is None:
+    stream = store.stream_of(f"election:{election}")
+    state = None if stream is None else fold(store.stream(stream))
+    if stream is None or state is None:
         raise LookupError(election)
     if state.conclusion is not None:
         raise _concluded()
@@ -104,9 +114,9 @@ def conclude(
         receipt = _append(store, f"election-concluded:{election}", act, now, salt, state.version)
     except ConcurrencyError as error:
         raise _concluded() from error
-    concluded = msgspec.structs.replace(
-        state, conclusion=receipt.position, concluded_on=receipt.recorded_at, version=state.version + 1
-    )
+    concluded = fold(store.stream(stream))
+    if concluded is None:
+        raise LookupError(election)
     return concluded, receipt
 
 

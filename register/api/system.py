@@ -11,8 +11,10 @@ from fastapi import Depends, Request
 from register.access import Verifier
 from register.api.metrics import Metrics
 from register.database import Database
+from register.excerpts.runs import Runs
 from register.intake.batch import Intake
 from register.intake.journal import Journal
+from register.jobs import Queue
 from register.law.territory import Municipality
 from register.settings import Clock, Settings
 from register.store import Store, Together
@@ -22,7 +24,7 @@ from register.store import Store, Together
 class System:
     """What one process of the register works with. ``entropy(n)`` gives n unpredictable bytes.
 
-    ``lags`` tell for each follower of the event store (``projection``, ``log``) how many events it is behind.
+    ``reference`` is the version of the reference data. ``lags`` tell for each follower of the event store (``projection``, ``log``) how many events it is behind.
     """
 
     settings: Settings
@@ -35,6 +37,9 @@ class System:
     municipalities: Mapping[str, Municipality]
     intake: Intake
     journal: Journal
+    runs: Runs
+    queue: Queue
+    reference: str
     lags: Mapping[str, Callable[[], int]]
     metrics: Metrics = field(default_factory=Metrics)
 

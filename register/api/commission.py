@@ -1,0 +1,203 @@
+"""For commissions: excerpts from the concluded roll, drawn, verified, certified, taken (Art. 3.6 b, c, e)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Response
+from procrastinate.exceptions import ConnectorException
+from starlette.responses import FileResponse
+
+from register.access import current_caller
+from register.acts import excerpts
+from register.api import problems
+from register.api.bodies import SmallBody, decode, schema_of
+from register.api.elections import journal, salt_of
+from register.api.system import CurrentSystem, System
+from register.excerpts import worker
+from register.excerpts.from_roll import NotReadyError
+from register.excerpts.manifest import ManifestEntry, differing
+from register.excerpts.runs import Run, Wanted
+from register.law.competence import Caller, Scope, may_look
+from register.law.provisions import Refusal
+from register.log.tables import CHECKPOINT
+from register.store import Receipt
+
+router = APIRouter(tags=["excerpts"])
+CurrentCaller = Annotated[Caller, Depends(current_caller)]
+_MEDIA_TYPES: Final = {".csv": "text/csv; charset=utf-8", ".pdf": "application/pdf"}
+
+
+class ExcerptAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An excerpt and how far it is: lists ``done`` of ``total``, the files on disk with their SHA-256.
+
+    ``position`` is the conclusion's, ``checkpoint`` the signed tree head of exactly that size. ``drawn``, ``verified``
+    and ``certified`` are the positions of these events, None before.
+    """
+
+    id: UUID
+    election: str
+    kind: str
+    municipality: str | None
+    polling_station: str | None
+    formats: tuple[str, ...]
+    scripts: tuple[str, ...]
+    format_version: int
+    requested_at: datetime
+    state: Literal["queued", "drawing", "drawn", "verified", "certified", "failed"]
+    failure: str | None
+    done: int
+    total: int
+    position: int
+    checkpoint: str
+    drawn: int | None
+    verified: int | None
+    certified: int | None
+    files: list[ManifestEntry]
+
+
+@router.post(
+    "/v1/excerpts",
+    status_code=202,
+    openapi_extra=schema_of(Wanted),
+    responses=problems.responses(401, 403, 404, 409, 422, 503),
+)
+def request_excerpt(body: SmallBody, system: CurrentSystem, caller: CurrentCaller) -> Response:
+    """Ask for lists to be drawn from the concluded roll; 202 with where they will be."""
+    scope = may_look(caller, "excerpts")
+    wanted = _within(decode(body, Wanted), scope)
+    try:
+        run = system.runs.begin(wanted)
+    except LookupError:
+        raise problems.NotFoundError from None
+    except NotReadyError as error:
+        raise problems.NotReadyError(f"Not yet: {error}", retry_after=2) from None
+    if run.total:
+        try:
+            worker.enqueue(system.queue, run)
+        except ConnectorException:
+            raise problems.NotReadyError("The queue does not answer right now", retry_after=5) from None
+    else:
+        system.runs.finish(run)
+    answer = problems.json_answer(_answer(system, run.id), 202)
+    answer.headers["Location"] = f"/v1/excerpts/{run.id}"
+    return answer
+
+
+@router.get("/v1/excerpts/{id}", responses=problems.responses(401, 403, 404))
+def read_excerpt(id: str, system: CurrentSystem, caller: CurrentCaller) -> Response:
+    """How far an excerpt is, and its files."""
+    return problems.json_answer(_answer(system, _found(system, caller, id).id))
+
+
+@router.get(
+    "/v1/excerpts/{id}/files/{name}",
+    response_class=FileResponse,
+    responses={**problems.responses(401, 403, 404, 503), 200: {"description": "The file"}},
+)
+def read_file(id: str, name: str, system: CurrentSystem, caller: CurrentCaller) -> Response:
+    """One file of an excerpt; journalled before the first byte leaves. A file that was changed is not given."""
+    run = _found(system, caller, id)
+    entry = next((entry for entry in system.runs.files(run.id) if entry.file == name), None)
+    if entry is None:
+        raise problems.NotFoundError
+    if differing(run.folder, [entry]):
+        raise problems.NotReadyError("This file is not on disk as it was drawn", retry_after=60)
+    with system.database.engine.begin() as connection:
+        detail = {"excerpt": str(run.id), "file": entry.file}
+        journal(
+            connection,
+            system,
+            caller,
+            "excerpt-file",
+            election=run.election,
+            municipality=run.municipality,
+            detail=detail,
+        )
+    path = run.folder / entry.file
+    return FileResponse(path, filename=name, media_type=_MEDIA_TYPES[path.suffix], headers=problems.NO_STORE)
+
+
+@router.post("/v1/excerpts/{id}/verification", responses=problems.responses(401, 403, 404, 409))
+def verify_excerpt(id: str, system: CurrentSystem, caller: CurrentCaller) -> Response:
+    """Somebody of the CEC verifies a drawn excerpt; its files must be those drawn (Art. 3.6 e)."""
+    may_look(caller, "excerpt-certification")
+    run = _unchanged(system, caller, id)
+    return _step(
+        system, run, excerpts.verify(system.store, str(run.id), caller, now=system.clock(), salt=salt_of(system))
+    )
+
+
+@router.post("/v1/excerpts/{id}/certification", responses=problems.responses(401, 403, 404, 409))
+def certify_excerpt(id: str, system: CurrentSystem, caller: CurrentCaller) -> Response:
+    """Another person of the CEC certifies a verified excerpt (Art. 3.6 e)."""
+    may_look(caller, "excerpt-certification")
+    run = _unchanged(system, caller, id)
+    return _step(
+        system, run, excerpts.certify(system.store, str(run.id), caller, now=system.clock(), salt=salt_of(system))
+    )
+
+
+def _within(wanted: Wanted, scope: Scope) -> Wanted:
+    """What is asked for, within the mandate: a commission draws for its own municipality, named or not."""
+    if scope.everything:
+        return wanted
+    if wanted.municipality is None and len(scope.municipalities) == 1:
+        return msgspec.structs.replace(wanted, municipality=next(iter(scope.municipalities)))
+    if not scope.covers(wanted.municipality):
+        raise Refusal("not-competent", "A commission draws excerpts of its own municipality", provision="Art. 3.6")
+    return wanted
+
+
+def _found(system: System, caller: Caller, which: str) -> Run:
+    """The run of this id. Raises ``NotFoundError``, also for one outside the caller's mandate."""
+    scope = may_look(caller, "excerpts")
+    try:
+        run = system.runs.find(UUID(which))
+    except ValueError:
+        raise problems.NotFoundError from None
+    if run is None or not scope.covers(run.municipality):
+        raise problems.NotFoundError
+    return run
+
+
+def _unchanged(system: System, caller: Caller, which: str) -> Run:
+    run = _found(system, caller, which)
+    if system.runs.changed(run):
+        raise Refusal(
+            "calendar", "The files of this excerpt are no longer those that were drawn", provision="Art. 3.6 e"
+        )
+    return run
+
+
+def _step(system: System, run: Run, receipt: Receipt) -> Response:
+    return problems.json_answer(_answer(system, run.id), 200 if receipt.status == "repeated" else 201)
+
+
+def _answer(system: System, which: UUID) -> ExcerptAnswer:
+    run = system.runs.find(which)
+    if run is None:
+        raise problems.NotFoundError
+    steps = excerpts.load(system.store, str(which))
+    with system.database.engine.connect() as connection:
+        checkpoint = connection.scalar(sa.select(CHECKPOINT.c.note).where(CHECKPOINT.c.size == run.conclusion))
+    state = run.state
+    if steps is not None and run.state == "drawn":
+        state = "certified" if steps.certified else "verified" if steps.verified else "drawn"
+    return msgspec.convert(
+        {
+            **{name: getattr(run, name) for name in Run.__struct_fields__ if name != "folder"},
+            "state": state,
+            "position": run.conclusion,
+            "checkpoint": checkpoint,
+            "drawn": None if steps is None or run.state != "drawn" else steps.drawn,
+            "verified": None if steps is None else steps.verified,
+            "certified": None if steps is None else steps.certified,
+            "files": system.runs.files(which),
+        },
+        ExcerptAnswer,
+    )

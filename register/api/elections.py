@@ -1,0 +1,246 @@
+"""Elections: called and concluded by the CEC (Art. 1.14, 3.6 e), their calendar and accounts for everyone."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from register.access import current_caller, journal_look, optional_caller
+from register.acts import elections
+from register.api import problems
+from register.api.bodies import SmallBody, decode, schema_of
+from register.api.disclosure import SMALL, SMALLEST
+from register.api.system import CurrentSystem, System
+from register.law.calendar import Calendar, calendar_of
+from register.law.competence import Caller, may_look
+from register.law.events import ElectionCalled
+from register.law.provisions import Refusal
+from register.law.rolls import ListKind
+from register.projection.tables import frozen_roll, roll
+
+router = APIRouter(tags=["elections"])
+CurrentCaller = Annotated[Caller, Depends(current_caller)]
+#: Who may see the accounts exactly; everyone else sees no small cell.
+_EXACT: Final = frozenset({"cec", "auditor"})
+_ACCOUNT: Final = (roll.c.municipality, roll.c.list_kind, roll.c.station, roll.c.voting_option, roll.c.entity)
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The call of an election (contract: section 3); ``municipalities`` empty: all. ``options_until``: early ones."""
+
+    id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    kind: Literal["general", "local"]
+    early: bool = False
+    day: date
+    called_on: date
+    options_until: date | None = None
+    municipalities: tuple[str, ...] = ()
+
+
+class Roll(msgspec.Struct, frozen=True):
+    """The frozen roll: its voters, and the SHA-256 over its rows in order."""
+
+    voters: int
+    sha256: str
+
+
+class ElectionAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An election; ``position`` is that of the last event about it."""
+
+    id: str
+    kind: str
+    early: bool
+    day: date
+    called_on: date
+    municipalities: tuple[str, ...]
+    state: Literal["called", "concluded"]
+    calendar: Calendar
+    conclusion: int | None
+    concluded_at: datetime | None
+    roll: Roll | None
+    position: int
+
+
+@router.post("/v1/elections", openapi_extra=schema_of(Call), responses=problems.responses(401, 403, 409, 422))
+def call_election(body: SmallBody, system: CurrentSystem, caller: CurrentCaller) -> Response:
+    """The CEC calls an election; 201 with its calendar, 200 when it was called so before (Art. 1.14)."""
+    may_look(caller, "election-call")
+    call = decode(body, Call)
+    called = ElectionCalled(
+        election=call.id,
+        kind=call.kind,
+        early=call.early,
+        day=call.day,
+        called_on=call.called_on,
+        options_until=call.options_until,
+        municipalities=call.municipalities,
+    )
+    receipt = elections.call(
+        system.store, called, caller, system.municipalities, now=system.clock(), salt=salt_of(system)
+    )
+    status = 200 if receipt.status == "repeated" else 201
+    return problems.json_answer(_answer(_election(system, call.id)), status)
+
+
+@router.get("/v1/elections")
+def list_elections(system: CurrentSystem) -> Response:
+    """Every election with its calendar, the latest election day first."""
+    with system.database.psycopg() as connection:
+        found = elections.load_all(connection, system.store)
+    return problems.json_answer({"items": [_answer(each) for each in found], "next": None})
+
+
+@router.get("/v1/elections/{id}", responses=problems.responses(404))
+def read_election(id: str, system: CurrentSystem) -> Response:
+    """An election with its calendar, its conclusion and its frozen roll."""
+    return problems.json_answer(_answer(_election(system, id)))
+
+
+@router.post("/v1/elections/{id}/conclusion", status_code=201, responses=problems.responses(401, 403, 404, 409))
+def conclude_election(id: str, system: CurrentSystem, caller: CurrentCaller) -> Response:
+    """The CEC concludes the roll: the position of this act fixes what the roll rests on (Art. 3.6 e)."""
+    try:
+        concluded, _ = elections.conclude(
+            system.store, id, caller, reference=system.reference, now=system.clock(), salt=salt_of(system)
+        )
+    except LookupError:
+        raise problems.NotFoundError from None
+    return problems.json_answer(_answer(concluded), 201)
+
+
+@router.get("/v1/elections/{id}/roll", responses=problems.responses(401, 403, 404, 409, 422, 503))
+def read_roll(
+    id: str,
+    request: Request,
+    system: CurrentSystem,
+    caller: CurrentCaller,
+    municipality: Annotated[str | None, Query(pattern=r"^[0-9]{5}$")] = None,
+    list_kind: Annotated[ListKind | None, Query(alias="list")] = None,
+    station: Annotated[str | None, Query(max_length=20)] = None,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> Response:
+    """The frozen roll in list order, a page; every look is journalled."""
+    may_look(caller, "roll")
+    conclusion = _frozen(system, id)[0]
+    wanted = {"municipality": municipality, "list_kind": list_kind, "station": station}
+    query = sa.select(*(c for c in roll.c if c.name != "election")).where(roll.c.election == id, roll.c.no > after)
+    query = query.where(*(roll.c[name] == value for name, value in wanted.items() if value is not None))
+    with system.database.engine.begin() as connection:
+        detail = {"list": list_kind, "station": station, "after": after, "limit": limit}
+        journal(connection, system, caller, "roll", election=id, municipality=municipality, detail=detail)
+        rows = [dict(row) for row in connection.execute(query.order_by(roll.c.no).limit(limit + 1)).mappings()]
+    following = None
+    if len(rows) > limit:
+        url = request.url.include_query_params(after=rows[limit - 1]["no"], limit=limit)
+        following = f"{url.path}?{url.query}"
+    items = [{("list" if name == "list_kind" else name): value for name, value in row.items()} for row in rows[:limit]]
+    return problems.json_answer({"items": items, "next": following, "position": conclusion})
+
+
+@router.get("/v1/elections/{id}/accounts", responses=problems.responses(404, 409, 503))
+def read_accounts(
+    id: str, system: CurrentSystem, caller: Annotated[Caller | None, Depends(optional_caller)]
+) -> Response:
+    """Voters by municipality, list, station, option and entity; the lists add up to the roll, the remainder is 0.
+
+    Everyone but the CEC and auditors sees cells of 1 to 4 as ``<5``, and null where a cell would give one of them away.
+    """
+    conclusion, voters = _frozen(system, id)
+    query = sa.select(*_ACCOUNT, sa.func.count().label("voters")).where(roll.c.election == id)
+    with system.database.engine.connect() as connection:
+        rows = connection.execute(query.group_by(*_ACCOUNT).order_by(*(c.nulls_first() for c in _ACCOUNT))).all()
+    counts = {tuple(row[:-1]): int(row[-1]) for row in rows}
+    exact = caller is not None and caller.role in _EXACT
+    shown: Mapping[Any, int | str | None] = counts if exact else guarded(counts)
+    names = ("municipality", "list", "station", "option", "entity")
+    return problems.json_answer(
+        {
+            "items": [dict(zip(names, key, strict=True)) | {"voters": shown[key]} for key in counts],
+            "total": voters,
+            "remainder": voters - sum(counts.values()),
+            "position": conclusion,
+        }
+    )
+
+
+def guarded(counts: Mapping[Any, int]) -> dict[Any, int | str | None]:
+    """Counts as everyone sees them, whose sum everyone knows: 1 to 4 as ``<5``, and larger ones withheld (None).
+
+    As many of the least larger ones are withheld as it takes for the hidden ones' sum to leave each of them open: the
+    sum must be neither the least nor the greatest that the hidden cells could have.
+    """
+    hidden = {key for key, count in counts.items() if 0 < count < SMALLEST}
+    larger = sorted((count, str(key), key) for key, count in counts.items() if count >= SMALLEST)
+    withheld: set[Any] = set()
+    while hidden and larger and not _open(counts, hidden, withheld):
+        withheld.add(larger.pop(0)[2])
+    return {key: SMALL if key in hidden else None if key in withheld else count for key, count in counts.items()}
+
+
+def _open(counts: Mapping[Any, int], hidden: set[Any], withheld: set[Any]) -> bool:
+    total = sum(counts[key] for key in hidden | withheld)
+    least = len(hidden) + SMALLEST * len(withheld)
+    if withheld:
+        return total > least
+    return len(hidden) > 1 and least < total < (SMALLEST - 1) * len(hidden)
+
+
+def salt_of(system: System) -> str:
+    """A fresh salt for the personal members of an act."""
+    return base64.b64encode(system.entropy(16)).decode()
+
+
+def journal(
+    connection: sa.Connection, system: System, caller: Caller, what: str, *, election: str, **noted: Any
+) -> None:
+    """Write down a look, to be committed before the answer. Raises ``NotReadyError`` when it cannot be written."""
+    try:
+        journal_look(connection, caller, what, now=system.clock(), election=election, **noted)
+    except sa.exc.DBAPIError as error:
+        raise problems.NotReadyError("This look cannot be journalled right now") from error
+
+
+def _election(system: System, election: str) -> elections.Election:
+    found = elections.load(system.store, election)
+    if found is None:
+        raise problems.NotFoundError
+    return found
+
+
+def _answer(of: elections.Election) -> ElectionAnswer:
+    called = of.called
+    return ElectionAnswer(
+        id=called.election,
+        kind=called.kind,
+        early=called.early,
+        day=called.day,
+        called_on=called.called_on,
+        municipalities=called.municipalities,
+        state="called" if of.conclusion is None else "concluded",
+        calendar=calendar_of(called),
+        conclusion=of.conclusion,
+        concluded_at=of.concluded_on,
+        roll=None if of.roll is None else Roll(of.roll.voters, of.roll.sha256),
+        position=of.position,
+    )
+
+
+def _frozen(system: System, election: str) -> tuple[int, int]:
+    """Conclusion and voters of the frozen roll. Raises NotFoundError, ``Refusal`` (409) or NotReadyError (503)."""
+    found = _election(system, election)
+    if found.conclusion is None:
+        raise Refusal("calendar", "The roll of this election is not concluded", provision="Art. 3.6 e")
+    with system.database.engine.connect() as connection:
+        row = connection.execute(
+            sa.select(frozen_roll.c.conclusion, frozen_roll.c.voters).where(frozen_roll.c.election == election)
+        ).one_or_none()
+    if row is None:
+        raise problems.NotReadyError("The roll is being frozen", retry_after=2)
+    return int(row[0]), int(row[1])
