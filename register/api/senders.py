@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal, cast
 
@@ -9,7 +10,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from register.access import current_caller
+from register.access import current_caller, journal_look
 from register.api import problems
 from register.api.description import NOTICES
 from register.api.streaming import MEDIA_TYPE as NDJSON
@@ -94,6 +95,7 @@ def read_notice(
     refused = system.journal.find(authority, id)
     if refused is None:
         raise problems.NotFoundError
+    _journal(system, caller, [refused])
     return problems.json_answer(_shown(refused))
 
 
@@ -112,6 +114,7 @@ def list_notices(
     """The intake journal: the caller's own refused notices, for the CEC everyone's, in the order they came."""
     scope = may_look(caller, "refused-notices")
     found = system.journal.page(authority=None if scope.everything else scope.authority, after=after, limit=limit)
+    _journal(system, caller, found)
     following = None
     if len(found) == limit:
         following = f"{request.url.path}?status={status}&after={found[-1].id}&limit={limit}"
@@ -129,7 +132,10 @@ async def _answer_one(system: System, caller: Caller, line: Line, dry_run: bool)
         return problems.answer_problem(answer.problem) if answer.problem else problems.json_answer(answer)
     pending = judged[0].verdict
     receipts = [await system.together.append_async(pending)] if isinstance(pending, Pending) else []
-    answer = (await run_in_threadpool(system.intake.settle, judged, receipts, caller))[0]
+    if receipts and receipts[0].refusal is None:
+        answer = system.intake.settle(judged, receipts, caller)[0]  # nothing to keep in the journal: no waiting
+    else:
+        answer = (await run_in_threadpool(system.intake.settle, judged, receipts, caller))[0]
     system.metrics.notices([answer])
     if answer.problem is not None:
         return problems.answer_problem(answer.problem)
@@ -203,6 +209,14 @@ async def _whole(request: Request, decoder: Decoder, limit: int, *, cut: bool = 
 
 def _refusal(kind: ProblemKind, sentence: str) -> Refusal:
     return Refusal(kind, sentence, provision=VERIFIED, faults=(Fault("", sentence),))
+
+
+def _journal(system: System, caller: Caller, shown: Sequence[Refused]) -> None:
+    """Write down who is shown refused notices as they came, before they are shown: they name people."""
+    if shown:
+        detail = {"first": shown[0].id, "last": shown[-1].id}
+        with system.database.engine.begin() as connection:
+            journal_look(connection, caller, "refused-notices", now=system.clock(), detail=detail)
 
 
 def _shown(refused: Refused) -> RefusedNotice:

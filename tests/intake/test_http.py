@@ -12,6 +12,7 @@ import psycopg
 import pytest
 import zstandard
 
+from register.access import looks
 from register.api.system import System
 from register.intake.parse import MAX_BYTES
 
@@ -90,7 +91,9 @@ async def test_a_refused_notice_is_kept_with_its_reasons_and_leaves_its_id_free(
     assert receipt.json() == right.json()
 
 
-async def test_the_journal_is_read_by_the_sender_and_the_cec_alone(client: httpx.AsyncClient, bearer: Bearer) -> None:
+async def test_the_journal_is_read_by_the_sender_and_the_cec_alone_and_each_look_is_written_down(
+    client: httpx.AsyncClient, bearer: Bearer, system: System
+) -> None:
     for number in range(3):
         wrong = enveloped(example("death", jmb="1"), id=f"wrong-{number}")
         await client.post("/v1/notices", json=wrong, headers=bearer(REGISTRY) | ONE)
@@ -101,6 +104,9 @@ async def test_the_journal_is_read_by_the_sender_and_the_cec_alone(client: httpx
     assert rest["next"] is None
 
     cec = (await client.get("/v1/notices?status=refused", headers=bearer("cec"))).json()
+    with system.database.engine.connect() as connection:
+        shown = [(look.authority, look.what, look.detail) for look in looks(connection)]
+    assert ("cec", "refused-notices", {"first": 1, "last": 3}) in shown
     assert [item["authority"] for item in cec["items"]] == [REGISTRY] * 3
     assert (await client.get("/v1/notices?status=refused", headers=bearer(OTHER))).json()["items"] == []
     assert (
