@@ -40,9 +40,7 @@ HouseNumber = Annotated[int, Meta(ge=0, le=99999)]
 Sex = Literal["F", "M"]
 Entity = Literal["FBiH", "RS"]
 BarGround = Literal["1.6", "1.7", "1.7a"]
-VotingOptionName = Literal[
-    "regular", "in-person-1991", "absentee-1991", "mail", "diplomatic-mission", "mobile-team"
-]
+VotingOptionName = Literal["regular", "in-person-1991", "absentee-1991", "mail", "diplomatic-mission", "mobile-team"]
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -273,7 +271,7 @@ class ControlTotal(Data, frozen=True, kw_only=True):
 
     TOPIC = "ba.cvr.control-total.v1"
     day: date
-    sent: dict[str, Annotated[int, Meta(ge=0)]]
+    sent: dict[str, Annotated[int, Meta(ge=0, le=2**53 - 1)]]
 
 
 # --- acts of the register itself ------------------------------------------------------------------------------------
