@@ -18,19 +18,21 @@ from sqlalchemy.sql.elements import ColumnElement
 from register.law.deletions import Action
 from register.projection.projector import PART
 from register.projection.rows import name_key
-from register.projection.tables import audit_entry, coverage, joined, person, progress, stretch
+from register.projection.tables import audit_entry, coverage, joined, link, person, progress, stretch
 
 Row = Mapping[str, Any]
+#: The columns of the stretches, or of a page of them.
+Columns = Any
 
 #: What a summary may be counted by.
 SUMMARY_BY: Final = ("municipality", "entity", "sex", "age", "ground")
 
 
-class BadCursor(ValueError):
+class BadCursorError(ValueError):
     """``after`` is not a place in this list."""
 
 
-class Behind(Exception):
+class BehindError(Exception):
     """The projection has not reached the position asked for within the time given; ``position`` is where it is."""
 
     def __init__(self, position: int) -> None:
@@ -45,7 +47,7 @@ def position(connection: Connection) -> int:
 
 
 def wait_for(engine: sa.Engine, wanted: int, *, seconds: float) -> int:
-    """Wait until the tables rest on ``wanted`` or a later position; raises :class:`Behind` after ``seconds``."""
+    """Wait until the tables rest on ``wanted`` or a later position; raises :class:`BehindError` after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
         with engine.connect() as connection:
@@ -53,46 +55,77 @@ def wait_for(engine: sa.Engine, wanted: int, *, seconds: float) -> int:
         if here >= wanted:
             return here
         if time.monotonic() >= deadline:
-            raise Behind(here)
+            raise BehindError(here)
         time.sleep(0.02)
 
 
-def _known(table: sa.Table, known: int) -> ColumnElement[bool]:
+def _known(table: sa.FromClause, known: int) -> ColumnElement[bool]:
     return table.c.known.op("@>")(sa.cast(known, sa.BigInteger))
 
 
-def _on(table: sa.Table, on: date) -> ColumnElement[bool]:
+def _on(table: sa.FromClause, on: date) -> ColumnElement[bool]:
     return table.c.days.op("@>")(sa.cast(on, sa.Date))
 
 
-def _with_station(on: date, known: int) -> sa.Select[Any]:
-    """Stretches as of (day, position), each with the regular station that covers its address."""
-    here = sa.and_(
-        coverage.c.municipality == stretch.c.municipality,
-        coverage.c.address_key == stretch.c.address_key,
+def _votes_there(rows: Columns) -> ColumnElement[bool]:
+    """Whether a stretch's voter votes at the regular station of the address."""
+    return sa.and_(rows.entered, rows.voting_option == "regular", rows.counts_in == rows.municipality)
+
+
+def _covers(rows: Columns, on: date, known: int) -> ColumnElement[bool]:
+    return sa.and_(
+        coverage.c.municipality == rows.municipality,
+        coverage.c.address_key == rows.address_key,
         _on(coverage, on),
         _known(coverage, known),
     )
-    votes_there = sa.and_(
-        stretch.c.entered,
-        stretch.c.voting_option == "regular",
-        stretch.c.counts_in == stretch.c.municipality,
-    )
-    station = sa.case((votes_there, coverage.c.station)).label("polling_station")
-    return (
-        select(stretch, station)
-        .select_from(stretch.outerjoin(coverage, here))
-        .where(_on(stretch, on), _known(stretch, known))
-    )
+
+
+def _with_station(rows: sa.Table | sa.Subquery, on: date, known: int) -> sa.Select[Any]:
+    """Stretches as of (day, position), each with the regular station that covers its address."""
+    station = sa.case((_votes_there(rows.c), coverage.c.station)).label("polling_station")
+    return select(rows, station).select_from(rows.outerjoin(coverage, _covers(rows.c, on, known)))
 
 
 def person_of(connection: Connection, stream: UUID, known: int) -> UUID | None:
     """The person a stream belongs to as known at a position, or None when nothing of it was known then."""
-    first = connection.scalar(select(person.c.first_position).where(person.c.person == stream))
-    if first is None or first > known:
-        return None
-    other = connection.scalar(select(joined.c.person).where(joined.c.stream == stream, _known(joined, known)))
-    return stream if other is None else UUID(str(other))
+    other = sa.and_(joined.c.stream == person.c.person, _known(joined, known))
+    query = (
+        select(func.coalesce(joined.c.person, person.c.person))
+        .select_from(person.outerjoin(joined, other))
+        .where(person.c.person == stream, person.c.first_position <= known)
+    )
+    found = connection.scalar(query)
+    return None if found is None else UUID(str(found))
+
+
+def bearers(connection: Connection, jmb: str, stream: UUID | None, known: int) -> list[UUID]:
+    """Persons who bear a number, or bore it; ``stream``: the one its own notices are filed in, if there is one.
+
+    A number that so far stands only as the new one of a replacement is borne by whose number it replaced.
+    """
+    streams = [] if stream is None else [stream]
+    replaced = select(link.c.stream).where(link.c.new_jmb == jmb, link.c.position <= known)
+    found = {who for own in streams if (who := person_of(connection, own, known)) is not None}
+    for linked in connection.scalars(replaced).all():
+        who = person_of(connection, linked, known)
+        shown = select(stretch.c.person).where(stretch.c.person == who, stretch.c.jmb == jmb, _known(stretch, known))
+        if who is not None and connection.scalar(shown.limit(1)) is not None:
+            found.add(who)
+    return sorted(found)
+
+
+def municipalities_of(
+    connection: Connection, persons: Collection[UUID], days: Collection[date], known: int
+) -> dict[UUID, set[str]]:
+    """Where each of these persons permanently resides or counts on any of these days, as known at a position."""
+    query = select(stretch.c.person, stretch.c.municipality, stretch.c.counts_in).where(
+        stretch.c.person.in_(list(persons)), _known(stretch, known), sa.or_(*(_on(stretch, day) for day in days))
+    )
+    found: dict[UUID, set[str]] = {who: set() for who in persons}
+    for who, resides, counts in connection.execute(query):
+        found[who].update(code for code in (resides, counts) if code is not None)
+    return found
 
 
 def streams_of(connection: Connection, who: UUID, known: int) -> list[UUID]:
@@ -103,7 +136,8 @@ def streams_of(connection: Connection, who: UUID, known: int) -> list[UUID]:
 
 def voter(connection: Connection, who: UUID, on: date, known: int) -> Row | None:
     """The stretch of a person that holds on a day, with its polling station; None when there is none."""
-    row = connection.execute(_with_station(on, known).where(stretch.c.person == who)).mappings().first()
+    query = _with_station(stretch, on, known).where(stretch.c.person == who, _on(stretch, on), _known(stretch, known))
+    row = connection.execute(query).mappings().first()
     return None if row is None else dict(row)
 
 
@@ -140,24 +174,23 @@ def register_page(
 ) -> tuple[list[Row], str | None]:
     """Entries in the order of the Latin alphabet, and the cursor of the next page or None.
 
-    Raises :class:`BadCursor`.
+    Raises :class:`BadCursorError`.
     """
-    query = _with_station(on, known).where(stretch.c.entered)
+    query = select(stretch).where(stretch.c.entered, _on(stretch, on), _known(stretch, known))
     if municipality is not None:
         query = query.where(stretch.c.counts_in == municipality)
     if polling_station is not None:
-        query = query.where(
-            coverage.c.station == polling_station,
-            stretch.c.voting_option == "regular",
-            stretch.c.counts_in == stretch.c.municipality,
-        )
-    place = sa.tuple_(stretch.c.sort_key, stretch.c.person)
+        covered = sa.and_(_covers(stretch.c, on, known), coverage.c.station == polling_station)
+        query = query.where(_votes_there(stretch.c), sa.exists().where(covered))
     if after is not None:
         key, who = _place(connection, after, on, known)
+        place = sa.tuple_(stretch.c.sort_key, stretch.c.person)
         query = query.where(place > sa.tuple_(sa.literal(key, sa.LargeBinary), sa.literal(who, sa.UUID)))
-    query = query.order_by(stretch.c.sort_key, stretch.c.person).limit(limit + 1)
-    rows: list[Row] = [dict(row) for row in connection.execute(query).mappings()]
-    following: str | None = rows[limit - 1]["person"].hex if len(rows) > limit else None
+    # The page first, the stations of its few voters then: no plan can take it into its head to join a country.
+    page = query.order_by(stretch.c.sort_key, stretch.c.person).limit(limit + 1).subquery()
+    whole = _with_station(page, on, known).order_by(page.c.sort_key, page.c.person)
+    rows: list[Row] = [dict(row) for row in connection.execute(whole).mappings()]
+    following: str | None = str(rows[limit - 1]["person"]) if len(rows) > limit else None
     return rows[:limit], following
 
 
@@ -166,26 +199,30 @@ def _place(connection: Connection, after: str, on: date, known: int) -> tuple[by
     try:
         who = UUID(after)
     except ValueError as error:
-        raise BadCursor(after) from error
+        raise BadCursorError(after) from error
     query = select(stretch.c.sort_key).where(stretch.c.person == who, _on(stretch, on), _known(stretch, known))
     key = connection.scalar(query)
     if key is None:
-        raise BadCursor(after)
+        raise BadCursorError(after)
     return bytes(key), who
 
 
 def summary(connection: Connection, on: date, known: int, by: Collection[str]) -> list[Row]:
-    """Counts of voters (with ``ground``: of those not entered too) by municipality, entity, sex, age, first ground."""
+    """Counts of voters (with ``ground``: of those not entered too) by municipality, entity, sex, age, first ground.
+
+    Each row holds the members of ``by`` in the order of :data:`SUMMARY_BY`, and ``count``. The municipality is where
+    a voter counts, of those not entered where they reside.
+    """
     age = func.date_part("year", func.age(sa.cast(on, sa.Date), stretch.c.born_on)).cast(sa.Integer)
     columns: dict[str, ColumnElement[Any]] = {
-        "municipality": stretch.c.counts_in,
+        "municipality": func.coalesce(stretch.c.counts_in, stretch.c.municipality),
         "entity": stretch.c.entity,
         "sex": stretch.c.sex,
         "age": age,
         "ground": stretch.c.grounds[1],
     }
     chosen = [columns[name].label(name) for name in SUMMARY_BY if name in by]
-    query = select(*chosen, func.count().label("voters")).where(_on(stretch, on), _known(stretch, known))
+    query = select(*chosen, func.count().label("count")).where(_on(stretch, on), _known(stretch, known))
     if "ground" not in by:
         query = query.where(stretch.c.entered)
     if chosen:
@@ -194,12 +231,52 @@ def summary(connection: Connection, on: date, known: int, by: Collection[str]) -
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def counts(connection: Connection, on: date, known: int) -> dict[str | None, int]:
+    """Voters by the municipality they count in."""
+    return {row["municipality"]: row["count"] for row in summary(connection, on, known, ["municipality"])}
+
+
+def changes(connection: Connection, on: date, after: int, upto: int) -> list[Row]:
+    """What the audit log says of a day between two positions: ``municipality``, ``action``, ``ground``, ``count``.
+
+    The municipality is where the entry counts on that very day: after an entry or reinstatement, before a deletion.
+    """
+    at = sa.case((audit_entry.c.action == "deleted", audit_entry.c.position - 1), else_=audit_entry.c.position)
+    there = sa.and_(stretch.c.person == audit_entry.c.person, _on(stretch, on), stretch.c.known.op("@>")(at))
+    query = (
+        select(
+            stretch.c.counts_in.label("municipality"),
+            audit_entry.c.action,
+            audit_entry.c.ground,
+            func.count().label("count"),
+        )
+        .select_from(audit_entry.outerjoin(stretch, there))
+        .where(audit_entry.c.position > after, audit_entry.c.position <= upto, _on(audit_entry, on))
+        .group_by(stretch.c.counts_in, audit_entry.c.action, audit_entry.c.ground)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def moves(connection: Connection, on: date, after: int, upto: int) -> list[tuple[str, str, int]]:
+    """Voters who, for that day, ceased to count in one municipality and began to in another: (from, to, how many)."""
+    was, now = stretch.alias("was"), stretch.alias("now")
+    at = func.upper(was.c.known)
+    query = (
+        select(was.c.counts_in, now.c.counts_in, func.count())
+        .select_from(was.join(now, sa.and_(now.c.person == was.c.person, func.lower(now.c.known) == at)))
+        .where(was.c.entered, now.c.entered, was.c.counts_in != now.c.counts_in)
+        .where(at > after, at <= upto, was.c.days.op("@>")(sa.cast(on, sa.Date)), _on(now, on))
+        .group_by(was.c.counts_in, now.c.counts_in)
+    )
+    return [(a, b, n) for a, b, n in connection.execute(query)]
+
+
 def audit_page(
     connection: Connection,
     known: int,
     *,
     after: tuple[int, UUID, int] | None,
-    limit: int,
+    limit: int | None,
     action: Action | None = None,
     ground: str | None = None,
     who: Collection[UUID] | None = None,
@@ -208,7 +285,10 @@ def audit_page(
     recorded_from: datetime | None = None,
     recorded_to: datetime | None = None,
 ) -> Sequence[Row]:
-    """Audit entries by position; at most ``limit + 1`` of them, so that the last one says that there is more."""
+    """Audit entries by position; at most ``limit + 1`` of them, so that the last one says that there is more.
+
+    ``limit`` None: all of them. ``after``: (position, person, part) of the entry before.
+    """
     query = select(audit_entry).where(audit_entry.c.position <= known)
     place = sa.tuple_(audit_entry.c.position, audit_entry.c.person, audit_entry.c.part)
     if after is not None:
@@ -227,5 +307,7 @@ def audit_page(
         query = query.where(audit_entry.c.recorded_at >= recorded_from)
     if recorded_to is not None:
         query = query.where(audit_entry.c.recorded_at < recorded_to)
-    query = query.order_by(audit_entry.c.position, audit_entry.c.person, audit_entry.c.part).limit(limit + 1)
+    query = query.order_by(audit_entry.c.position, audit_entry.c.person, audit_entry.c.part)
+    if limit is not None:
+        query = query.limit(limit + 1)
     return [dict(row) for row in connection.execute(query).mappings()]
