@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from register.cli import contracts, demo, generate, intake, migrate, serve, token, worker
+from register.cli import contracts, demo, excerpts, generate, intake, migrate, serve, token, worker
 from register.settings import NAMES
 
 _SETTINGS = "\n\n".join(f"{name}: {meaning}" for name, meaning in NAMES.items())
@@ -21,6 +21,7 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("generate")(generate.generate)
 app.command("intake")(intake.intake)
+app.command("excerpts")(excerpts.excerpts)
 app.command("token")(token.token)
 app.command("migrate")(migrate.migrate)
 app.command("worker", hidden=True)(worker.worker)

@@ -9,9 +9,10 @@ import threading
 from enum import StrEnum
 from typing import Final
 
-from register.app import make_sealer, open_store
+from register.app import make_freezer, make_runs, make_sealer, open_store
 from register.cli.clock import current_clock
 from register.database import Database, open_database
+from register.excerpts import worker as excerpts
 from register.projection import projector
 from register.settings import Settings, read_settings
 from register.store import Store
@@ -27,6 +28,7 @@ class Work(StrEnum):
 
     PROJECTOR = "projector"
     SEALER = "sealer"
+    JOBS = "jobs"
 
 
 def worker(work: Work) -> None:
@@ -36,21 +38,31 @@ def worker(work: Work) -> None:
     threading.Thread(target=_watch, args=(stop,), daemon=True).start()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = read_settings()
-    with open_database(settings, pool_size=2) as database, open_store(database, os.urandom) as store:
-        if work is Work.PROJECTOR:
-            project(database, store, stop)
-        else:
-            seal(settings, database, store, stop)
+    with open_database(settings, pool_size=4) as database, open_store(database, os.urandom) as store:
+        match work:
+            case Work.PROJECTOR:
+                project(settings, database, store, stop)
+            case Work.SEALER:
+                seal(settings, database, store, stop)
+            case Work.JOBS:
+                draw(settings, database, store, stop)
 
 
-def project(database: Database, store: Store, stop: threading.Event) -> None:
-    """Keep the register's tables up to date until told to stop."""
+def project(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
+    """Keep the register's tables up to date until told to stop, and freeze the rolls of concluded elections."""
+    freezer = make_freezer(database, store, current_clock(settings), os.urandom)
     with database.psycopg() as connection:
         while not stop.is_set():
             if not projector.follow(connection, store):
                 position = projector.position_of(connection)
                 connection.rollback()
-                store.wait_for_events(position, PAUSE)
+                if not freezer.freeze_waiting():
+                    store.wait_for_events(position, PAUSE)
+
+
+def draw(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
+    """Draw the excerpts that are asked for until told to stop."""
+    excerpts.work(database, make_runs(settings, database, store, current_clock(settings), os.urandom), stop)
 
 
 def seal(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:

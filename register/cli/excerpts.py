@@ -1,0 +1,118 @@
+"""``cvr excerpts``: lists drawn from the concluded roll, here and now, without a server."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from register.acts import elections
+from register.api.system import System
+from register.app import build, make_freezer, make_sealer
+from register.cli.clock import current_clock
+from register.excerpts.fonts import LayoutError
+from register.excerpts.from_roll import DRAWN_KINDS
+from register.excerpts.printers import Printers
+from register.excerpts.runs import FORMATS, SCRIPTS, ReissueError, Run, Wanted
+from register.projection import projector
+from register.settings import read_settings
+
+#: Seconds between two plain lines of progress.
+_PACE: Final = 5.0
+
+
+def excerpts(
+    election: Annotated[str, typer.Argument(help="The id of a concluded election")],
+    kind: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(DRAWN_KINDS)} (default: all)")] = None,
+    municipality: Annotated[str | None, typer.Option(help="Code of the one municipality to draw for")] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help=f"One of {', '.join(FORMATS)} (default: pdf and csv)")
+    ] = None,
+    scripts: Annotated[
+        list[str] | None, typer.Option("--script", help=f"One of {', '.join(SCRIPTS)} (default: latin)")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder (default: excerpts/ELECTION in CVR_DATA)")] = None,
+) -> None:
+    """Draw the lists of a concluded election to files; lists that are there already are passed over."""
+    settings = read_settings()
+    folder = (settings.data / "excerpts" / election if out is None else out).absolute()
+    with build(settings, clock=current_clock(settings)) as system, Printers() as printers:
+        _prepare(system, election)
+        drawn = 0
+        for each in kind or DRAWN_KINDS:
+            wanted = Wanted(
+                election=election,
+                kind=each,
+                municipality=municipality,
+                formats=tuple(formats or ("pdf", "csv")),
+                scripts=tuple(scripts or ("latin",)),
+            )
+            try:
+                drawn += _draw(system, system.runs.begin(wanted, folder), printers)
+            except (LayoutError, ReissueError) as error:
+                sys.exit(f"cvr: {error}")
+    print(f"{drawn} lists in {folder}; manifest.json names each file with its SHA-256")
+
+
+def _prepare(system: System, election: str) -> None:
+    """Bring the tables up to date, freeze the roll, have the log sealed at the conclusion: what a server's workers do.
+
+    With a server running, whoever comes first does it. Ends the program for an election that was never called.
+    """
+    found = elections.load(system.store, election)
+    if found is None:
+        sys.exit(f"cvr: no election {election!r} was called")
+    with system.database.psycopg() as connection:
+        while projector.follow(connection, system.store):
+            pass
+    make_freezer(system.database, system.store, system.clock, system.entropy).freeze_waiting()
+    sealer = make_sealer(system.settings, system.database, system.store, system.clock, system.entropy)
+    sealer.seal(at=[] if found.conclusion is None else [found.conclusion])
+
+
+def _draw(system: System, run: Run, printers: Printers) -> int:
+    with _Shown(run) as shown:
+        for first in run.batches:
+            system.runs.draw(run, first, printers, shown.advance)
+    system.runs.finish(run)
+    return run.total
+
+
+class _Shown:
+    """Progress: a bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self, run: Run) -> None:
+        self._console = Console(stderr=True)
+        self._run = run
+        self._done = 0
+        self._said = self._begun = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            columns = (TextColumn(self._run.kind), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=self._console)
+            self._bar.add_task(self._run.kind, total=self._run.total)
+            self._bar.start()
+        return self
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        elif failed is None:
+            seconds = time.monotonic() - self._begun
+            self._console.print(f"{self._run.kind}: {self._run.total} lists in {seconds:.1f} s", highlight=False)
+
+    def advance(self, lists: int) -> None:
+        """So many more lists are there."""
+        self._done += lists
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self._done)
+        elif time.monotonic() - self._said > _PACE:
+            self._said = time.monotonic()
+            self._console.print(f"{self._run.kind}: {self._done} of {self._run.total} lists", highlight=False)
