@@ -108,9 +108,15 @@ def _date(fields: Mapping[str, str]) -> date | None:
 
 
 def genuine(request: Request, token: str) -> bool:
-    """Whether the form came from a page of ours: the token is that of the cookie, and no other site sent it."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    """Whether the form came from a page of ours: the token is that of the cookie, and no other site sent it.
+
+    Our own pages send no referrer, for which browsers put ``null`` as the origin; then the cookie, which no other site's
+    form brings along (``SameSite=Strict``), and ``Sec-Fetch-Site`` decide.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        return False
+    origin = request.headers.get("origin", "null")
+    if origin != "null" and urlsplit(origin).netloc != request.headers.get("host"):
         return False
     kept = request.cookies.get(COOKIE, "")
     return len(kept) >= TOKEN_BYTES and hmac.compare_digest(kept.encode(), token.encode())
