@@ -110,7 +110,7 @@ def _date(fields: Mapping[str, str]) -> date | None:
 def genuine(request: Request, token: str) -> bool:
     """Whether the form came from a page of ours: the token is that of the cookie, and no other site sent it.
 
-    Our own pages send no referrer, for which browsers put ``null`` as the origin; then the cookie, which no other site's
+    Our own pages send no referrer, so browsers put ``null`` as the origin; then the cookie, which no other site's
     form brings along (``SameSite=Strict``), and ``Sec-Fetch-Site`` decide.
     """
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
