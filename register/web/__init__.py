@@ -6,15 +6,6 @@ The pages know nothing of the HTTP interface beside them; what both show comes f
 
 from register.web.errors import ErrorPages
 from register.web.routes import router
-from register.web.sources import OwnEntry, PublicCounts, SelfCheck, Sources, Station, TooOftenError
+from register.web.sources import PublicCounts, Sources
 
-__all__ = [
-    "ErrorPages",
-    "OwnEntry",
-    "PublicCounts",
-    "SelfCheck",
-    "Sources",
-    "Station",
-    "TooOftenError",
-    "router",
-]
+__all__ = ["ErrorPages", "PublicCounts", "Sources", "router"]

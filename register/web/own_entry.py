@@ -15,31 +15,18 @@ from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Request
 
-from register.web.sources import OwnEntry, Sources
-
 #: Bytes of a form sent in, at most.
 FORM_BYTES: Final = 4096
 COOKIE: Final = "cvr-form"
 TOKEN_BYTES: Final = 24
+#: Characters of a surname, at most.
+LONGEST_SURNAME: Final = 200
 
 FORGED: Final = "This form was open for too long, or the browser does not keep cookies. Please fill it in again."
 _JMB: Final = "The personal number has 13 digits."
 _SURNAME: Final = "The surname is missing."
 _DATE: Final = "The date of birth is not a possible date."
 
-#: Why somebody known to the register is not entered, to that person.
-GROUNDS: Final[Mapping[str, str]] = {
-    "not-recorded": "No registry office has recorded you as a citizen.",
-    "under-age": "You are not 18 years old yet.",
-    "deceased": "A registry office has reported a death under this personal number.",
-    "citizenship-ended": "Your citizenship of Bosnia and Herzegovina has ended.",
-    "legal-capacity-withdrawn": "A court has withdrawn your legal capacity in full.",
-    "barred-1.6": "You are barred from voting under Article 1.6 of the Election Law.",
-    "barred-1.7": "You are barred from voting under Article 1.7 of the Election Law.",
-    "barred-1.7a": "You are barred from voting under Article 1.7a of the Election Law.",
-    "no-residence": "You have no permanent residence in a municipality on record.",
-    "joined-number": "Your personal number was replaced by another one.",
-}
 #: How the person votes, where it is not at the polling station of the address.
 OPTIONS: Final[Mapping[str, str]] = {
     "regular": "At the polling station of your address",
@@ -88,7 +75,7 @@ def _filled(fields: Mapping[str, str]) -> Filled:
     if not (len(jmb) == 13 and jmb.isascii() and jmb.isdigit()):
         faults["jmb"] = _JMB
     surname = unicodedata.normalize("NFC", fields.get("surname", ""))
-    if not surname:
+    if not 0 < len(surname) <= LONGEST_SURNAME:
         faults["surname"] = _SURNAME
     born_on = _date(fields)
     if born_on is None:
@@ -120,8 +107,3 @@ def genuine(request: Request, token: str) -> bool:
         return False
     kept = request.cookies.get(COOKIE, "")
     return len(kept) >= TOKEN_BYTES and hmac.compare_digest(kept.encode(), token.encode())
-
-
-def ask(sources: Sources, question: Question, address: str) -> OwnEntry | None:
-    """The own entry, or None for every mismatch. Raises ``TooOftenError``."""
-    return sources.self_check(question.jmb, question.surname, question.born_on, address)

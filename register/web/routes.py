@@ -7,7 +7,6 @@ from datetime import date
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Header, Path, Request, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from register.law.alphabet import sort_key
@@ -16,7 +15,7 @@ from register.log.note import encode64, parse_checkpoint, parse_note
 from register.log.sealer import published_note
 from register.web import elections, own_entry
 from register.web.layout import asset, render
-from register.web.sources import CurrentSources, OwnEntry, Sources, TooOftenError
+from register.web.sources import CurrentSources, Sources
 
 ENTITIES: Final = {
     "FBiH": "Federation of Bosnia and Herzegovina",
@@ -103,11 +102,10 @@ async def answer(request: Request, sources: CurrentSources) -> Response:
     if filled.question is None:
         return _form(request, sources, status=422, faults=filled.faults)
     address = request.client.host if request.client is not None else ""
-    try:
-        entry = await run_in_threadpool(own_entry.ask, sources, filled.question, address)
-    except TooOftenError:
-        return render(request, sources, "too-often.html", status=429, private=True)
-    return await run_in_threadpool(_told, request, sources, entry)
+    question = filled.question
+    entry = await sources.self_check(question.jmb, question.surname, question.born_on, address)
+    option = None if entry.voting_option is None else own_entry.OPTIONS[entry.voting_option]
+    return render(request, sources, "entry.html", private=True, entry=entry, option=option)
 
 
 @router.get("/assets/{version}/{name}")
@@ -142,20 +140,6 @@ def _form(
         own_entry.COOKIE, token, path=WHERE, httponly=True, samesite="strict", secure=request.url.scheme == "https"
     )
     return page
-
-
-def _told(request: Request, sources: Sources, entry: OwnEntry | None) -> Response:
-    place = None if entry is None or entry.counts_in is None else sources.municipalities[entry.counts_in].name
-    return render(
-        request,
-        sources,
-        "entry.html",
-        private=True,
-        entry=entry,
-        place=place,
-        grounds=[] if entry is None else [own_entry.GROUNDS[ground] for ground in entry.grounds],
-        option=None if entry is None else own_entry.OPTIONS[entry.voting_option],
-    )
 
 
 def _checkpoint(sources: Sources) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Annotated, cast
+from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
@@ -29,36 +29,53 @@ class PublicCounts:
     entity: Mapping[str | None, Shown]
 
 
-@dataclass(frozen=True, slots=True)
-class Station:
+class Station(Protocol):
     """A polling station as its commission describes it."""
 
-    code: str
-    name: str
-    address: str
+    @property
+    def code(self) -> str:
+        """Its code, unique within the municipality."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def address(self) -> str:
+        """Its address."""
 
 
-@dataclass(frozen=True, slots=True)
-class OwnEntry:
-    """What a person is told of the own entry. ``counts_in`` and ``station`` are None where there is none."""
+class OwnEntry(Protocol):
+    """What a person is told of the own entry; nothing but ``matched`` is set where nothing matched."""
 
-    entered: bool
-    grounds: tuple[str, ...]
-    counts_in: str | None
-    voting_option: str
-    mobile_team: bool
-    station: Station | None
-    marked_deceased: bool
-    position: int
+    @property
+    def matched(self) -> bool:
+        """Whether number, surname and date of birth belong together; False is all there is to know then."""
+
+    @property
+    def entered(self) -> bool | None:
+        """Whether the person is entered today."""
+
+    @property
+    def municipality(self) -> str | None:
+        """Name of the municipality in which the vote counts; None where not entered."""
+
+    @property
+    def voting_option(self) -> str | None:
+        """How the person votes; None where not entered."""
+
+    @property
+    def polling_station(self) -> Station | None:
+        """The station of the address, if the person votes there and one covers it."""
+
+    @property
+    def position(self) -> int | None:
+        """The position the answer rests on."""
 
 
-class TooOftenError(Exception):
-    """This was asked too often; another answer is given later."""
-
-
-#: (JMB, surname, date of birth, address of the asker) to the own entry, or None, in the same time for every mismatch;
-#: raises :class:`TooOftenError`.
-SelfCheck = Callable[[str, str, date, str], OwnEntry | None]
+#: (JMB, surname, date of birth, address of the asker) to the own entry, in the same time for every mismatch. Raises
+#: ``Refusal("rate")`` when asked too often.
+SelfCheck = Callable[[str, str, date, str], Awaitable[OwnEntry]]
 
 
 @dataclass(frozen=True, slots=True)
