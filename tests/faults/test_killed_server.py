@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from register.access import issue
+from register.cli.worker import Work
 from register.database import Database
 from register.settings import Settings
 from register.store import Store
@@ -159,7 +160,7 @@ def test_a_killed_server_loses_nothing_it_acknowledged_and_doubles_nothing_sent_
 
         feeder = threading.Thread(target=feed)
         feeder.start()
-        assert wait_for(lambda: len(server.workers()) == 2)
+        assert wait_for(lambda: len(server.workers()) == len(Work))
         workers = server.workers()
         for answer in sending.answers():
             assert answer["status"] == "recorded"
@@ -216,7 +217,7 @@ def test_a_cut_connection_records_no_half_line_and_the_server_serves_on(settings
 def test_a_dead_worker_is_started_again(settings: Settings, database: Database) -> None:
     del database
     with served(settings) as server:
-        assert wait_for(lambda: len(server.workers()) == 2)
+        assert wait_for(lambda: len(server.workers()) == len(Work))
         killed = server.workers()[0]
         os.kill(killed, signal.SIGKILL)
-        assert wait_for(lambda: killed not in server.workers() and len(server.workers()) == 2)
+        assert wait_for(lambda: killed not in server.workers() and len(server.workers()) == len(Work))
