@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
 from multiprocessing import get_context
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Final, Self
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+Work = Callable[[Any], Any]
+#: What makes a piece of work in each process, and from what.
+Maker = tuple[Callable[..., Work], tuple[Any, ...]]
 
-_worker: list[Callable[[Any], Any]] = []
+_made: dict[str, Work] = {}
 
 
 def cores() -> int:
@@ -20,24 +23,45 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def each(
-    make: Callable[..., Callable[[Task], Result]], arguments: tuple[Any, ...], tasks: Iterable[Task], processes: int
-) -> Iterator[Result]:
-    """``make(*arguments)`` of every task, in the order of the tasks, by so many processes.
+class Workers:
+    """So many processes that do named work; with one, everything is done here. A context manager.
 
-    ``make`` is called once in each process. Only a few results wait at a time, so that memory stays flat. Arguments,
-    tasks and results are pickled when there is more than one process. Raises what the work raises.
+    ``makers``: for each name what makes the work, called once in each process. It, tasks and results are pickled when
+    there is more than one process.
     """
-    if processes <= 1:
-        yield from map(make(*arguments), tasks)
-        return
-    context = get_context("spawn")  # this process may have threads, which a fork would lose together with their locks
-    with ProcessPoolExecutor(processes, context, _prepare, (make, arguments)) as pool:
-        waiting: deque[Future[Result]] = deque()
+
+    def __init__(self, processes: int, makers: Mapping[str, Maker]) -> None:
+        self._processes: Final = processes
+        self._makers: Final = makers
+        self._open = ExitStack()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        if self._processes > 1:
+            # Not by fork: this process may have threads, which a fork would lose together with their locks.
+            pool = ProcessPoolExecutor(self._processes, get_context("spawn"), _prepare, (dict(self._makers),))
+            self._pool = self._open.enter_context(pool)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def each(self, name: str, tasks: Iterable[Any]) -> Iterator[Any]:
+        """The work of this name on every task, in the order of the tasks. Raises what the work raises.
+
+        Only a few results wait at a time, so that memory stays flat.
+        """
+        if self._pool is None:
+            make, arguments = self._makers[name]
+            yield from map(make(*arguments), tasks)
+            return
+        waiting: deque[Future[Any]] = deque()
         try:
             for task in tasks:
-                waiting.append(pool.submit(_run, task))
-                if len(waiting) > 2 * processes:
+                waiting.append(self._pool.submit(_run, name, task))
+                if len(waiting) > 2 * self._processes:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -46,9 +70,9 @@ def each(
                 future.cancel()
 
 
-def _prepare(make: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
-    _worker[:] = [make(*arguments)]
+def _prepare(makers: Mapping[str, Maker]) -> None:
+    _made.update({name: make(*arguments) for name, (make, arguments) in makers.items()})
 
 
-def _run(task: Any) -> Any:
-    return _worker[0](task)
+def _run(name: str, task: Any) -> Any:
+    return _made[name](task)

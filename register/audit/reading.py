@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -28,6 +28,7 @@ Connection = psycopg.Connection[Any]
 Row = tuple[int, UUID, int, datetime, str, bytes]
 #: Streams from the first to the last, both included.
 Range = tuple[UUID, UUID]
+Key = TypeVar("Key", UUID, str)
 
 #: What decoding a damaged row may raise.
 UNREADABLE: Final = (msgspec.MsgspecError, UnknownTopicError, ValueError)
@@ -37,7 +38,7 @@ LAST: Final = UUID(int=2**128 - 1)
 _COLUMNS: Final = "notification_id, originator_id, originator_version, recorded_at, topic, state"
 _PAGE: Final = 2_000
 #: Events in a range of streams, roughly: enough that the reading costs more than the asking.
-_EVENTS_IN_RANGE: Final = 25_000
+_EVENTS_IN_RANGE: Final = 10_000
 _STATIONS: Final = [PollingStation.TOPIC, PollingStationAbolished.TOPIC]
 
 
@@ -112,13 +113,13 @@ def streamed(connection: Connection, query: str, parameters: Sequence[object] = 
 _names: Final = iter(range(2**62))
 
 
-def grouped(rows: Iterable[Any], key: Callable[[Any], UUID]) -> Iterator[tuple[UUID, list[Any]]]:
+def grouped(rows: Iterable[Any], key: Callable[[Any], Key]) -> Iterator[tuple[Key, list[Any]]]:
     """Rows in the order of a key, gathered by it."""
     for value, group in groupby(rows, key):
         yield value, list(group)
 
 
-def together(*sources: Iterator[tuple[UUID, list[Any]]]) -> Iterator[tuple[UUID, list[list[Any]]]]:
+def together(*sources: Iterator[tuple[str, list[Any]]]) -> Iterator[tuple[str, list[list[Any]]]]:
     """Sources in the order of one key, side by side: each key with what every source has under it (nothing: [])."""
     heads = [next(source, None) for source in sources]
     while True:

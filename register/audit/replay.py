@@ -16,7 +16,7 @@ from uuid import UUID
 
 import msgspec
 
-from register.audit.processes import each
+from register.audit.processes import Workers
 from register.audit.reading import (
     Connection,
     Range,
@@ -100,10 +100,11 @@ def replay(
         out.write(_csv([COLUMNS]))
         tasks = [_Task(part, _within(aside, part)) for part in ranges(connection, position)]
         persons_, entered = 0, 0
-        for part in each(_Folder, folder.arguments, tasks, processes):
-            out.write(part.lines)
-            total, persons_, entered = total + part.events, persons_ + part.persons, entered + part.entered
-            progress(total, position)
+        with Workers(processes, {"fold": (_Folder, folder.arguments)}) as workers:
+            for part in workers.each("fold", tasks):
+                out.write(part.lines)
+                total, persons_, entered = total + part.events, persons_ + part.persons, entered + part.entered
+                progress(total, position)
     return Replayed(position, on, total, persons_, entered)
 
 

@@ -11,12 +11,13 @@ from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 import psycopg
 
-from register.audit.processes import each
-from register.audit.reading import Connection, Source, head, held_still, linked_streams, one, ranges
+from register.audit.processes import Maker, Workers
+from register.audit.reading import Connection, head, held_still, linked_streams, one, ranges
 from register.audit.verify.findings import Check, Finding, Findings, Report, Verdict, concluded
 from register.audit.verify.positions import SPAN, Positions, stray_keys
 from register.audit.verify.rolls import check_excerpts, check_rolls
@@ -57,10 +58,16 @@ def verify(
         last = head(connection)
         position = min(one(connection, _POSITION), last)
         sealed = newest(connection)
-        checks = _by_position(parts, source, connection, last, processes, progress)
-        with psycopg.connect(parts.dsn, autocommit=True) as live:
-            checks.append(check_signatures(live, parts.log, sealed, parts.key))
-        checks += _by_stream(source, connection, last, position, processes, progress)
+        linked = linked_streams(connection, position, [])
+        work: dict[str, Maker] = {
+            "positions": (Positions, (source,)),
+            "streams": (Streams, (source, last, position, linked)),
+        }
+        with Workers(processes, work) as workers:
+            checks = _by_position(parts, connection, last, workers, progress)
+            with psycopg.connect(parts.dsn, autocommit=True) as live:
+                checks.append(check_signatures(live, parts.log, sealed, parts.key))
+            checks += _by_stream(connection, last, position, linked, workers, progress)
         progress("coverage by polling stations", 0, 0)
         checks.append(check_coverage(connection, position))
         progress("accounts", 0, 0)
@@ -71,16 +78,14 @@ def verify(
     return Report(head=last, position=position, sealed=sealed[0] if sealed else 0, checks=checks)
 
 
-def _by_position(
-    parts: Parts, source: Source, connection: Connection, last: int, processes: int, progress: Progress
-) -> list[Check]:
+def _by_position(parts: Parts, connection: Connection, last: int, workers: Workers, progress: Progress) -> list[Check]:
     """The event store in order, its keys, and the log."""
     tasks = [(after, min(after + SPAN, last)) for after in range(0, last, SPAN)]
     in_order, readable, keyed, events = Findings(), Findings(), Findings(), 0
     sealed = newest(connection)
     last_at = None
     with closing(SealedLog(parts.log, connection, sealed[0] if sealed else 0)) as log:
-        for span in each(Positions, (source,), tasks, processes):
+        for span in workers.each("positions", tasks):
             if last_at is not None and span.first_at is not None and span.first_at < last_at:
                 in_order.add("recorded earlier than the event before it", span.after + 1)
             last_at = span.last_at or last_at
@@ -104,12 +109,11 @@ def _by_position(
 
 
 def _by_stream(
-    source: Source, connection: Connection, last: int, position: int, processes: int, progress: Progress
+    connection: Connection, last: int, position: int, linked: Collection[UUID], workers: Workers, progress: Progress
 ) -> list[Check]:
     """The event store by stream; the register and the audit log made again from it, beside the tables."""
-    linked = linked_streams(connection, position, [])
     compared = Compared()
-    for part in each(Streams, (source, last, position, linked), ranges(connection, last), processes):
+    for part in workers.each("streams", ranges(connection, last)):
         compared.add(part)
         progress("register and audit log, by stream", compared.events, last)
     folded = compare_linked(connection, linked, position, compared)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 from uuid import UUID
@@ -27,9 +27,9 @@ from register.audit.verify.findings import Findings
 from register.audit.verify.folding import BETWEEN, NAMES, TABLES, Folded, audit_as_read, fold
 from register.law.events import AboutPerson, Annulment, Event, subject_of
 
-_SUBJECTS: Final = "SELECT stream, subject FROM store.subject WHERE stream BETWEEN %s AND %s ORDER BY stream"
+_SUBJECTS: Final = "SELECT stream::text, subject FROM store.subject WHERE stream BETWEEN %s AND %s ORDER BY stream"
 _ENTERED, _COUNTS_IN, _MUNICIPALITY = (NAMES.index(name) for name in ("entered", "counts_in", "municipality"))
-_KNOWN_FROM, _DAYS_AND_KNOWN = NAMES.index("known_from"), slice(1, 6)
+_KNOWN_FROM, _KNOWN_TO = NAMES.index("known_from"), NAMES.index("known_to")
 _encode: Final = msgspec.json.Encoder().encode
 _NOTHING: Final = Folded(defaultdict(list), defaultdict(list), {}, [])
 
@@ -82,15 +82,15 @@ class Streams:
         self._source = source
         self._head = head
         self._position = position
-        self._linked = linked
+        self._linked = frozenset(map(str, linked))
 
     def __call__(self, streams: Range) -> Compared:
         """Check a range."""
         compared = Compared()
         with self._source.connect() as connection:
             subjects = grouped(streamed(connection, _SUBJECTS, streams), itemgetter(0))
-            sources: list[Iterator[tuple[UUID, list[Any]]]] = [
-                rows_by_stream(connection, self._head, streams),
+            sources: list[Iterator[tuple[str, list[Any]]]] = [
+                ((str(stream), rows) for stream, rows in rows_by_stream(connection, self._head, streams)),
                 subjects,
                 *(
                     grouped(streamed(connection, table.format(where=BETWEEN), streams), itemgetter(0))
@@ -108,7 +108,7 @@ class Streams:
         return compared
 
     @staticmethod
-    def _filed(rows: Sequence[Row], named: Sequence[tuple[UUID, str]], out: Compared) -> list[Event]:
+    def _filed(rows: Sequence[Row], named: Sequence[tuple[str, str]], out: Compared) -> list[Event]:
         """Check versions, subject and annulments of a stream; its readable events by position."""
         out.events += len(rows)
         out.streams += 1
@@ -138,7 +138,7 @@ def compare_linked(connection: Connection, linked: Collection[UUID], position: i
         grouped(streamed(connection, table.format(where="= ANY(%s)"), (list(linked),)), itemgetter(0))
         for table in TABLES
     ]
-    seen: set[UUID] = set()
+    seen: set[str] = set()
     for person, tables in together(*sources):
         compare(person, folded, tables, out)
         seen.add(person)
@@ -147,17 +147,17 @@ def compare_linked(connection: Connection, linked: Collection[UUID], position: i
     return folded
 
 
-def compare(person: UUID, folded: Folded, tables: Sequence[list[Any]], out: Compared) -> None:
+def compare(person: str, folded: Folded, tables: Sequence[list[Any]], out: Compared) -> None:
     """Compare a person's rows in the tables (stretches, audit entries, person) with what the events give."""
     stretches, audit, persons = tables
-    _compare_stretches(person, folded.stretches.get(person, []), stretches, out)
+    same = _compare_stretches(person, folded.stretches.get(person, []), stretches, out)
     expected = folded.audit.get(person, [])
     out.entries += len(expected)
     found = [audit_as_read(row) for row in audit]
     if found != expected:
         _name_entries(person, expected, found, out.audit)
     whole = folded.persons.get(person)
-    if persons != ([] if whole is None else [whole]):
+    if same and persons != ([] if whole is None else [whole]):
         position = next((row[1] for row in (whole, *persons) if row is not None), None)
         out.register.add("when the person was first heard of, or the days ever entered, differ", position, person)
 
@@ -175,7 +175,8 @@ def _check_filing(events: Sequence[Event], subjects: Collection[str], findings: 
             findings.add("the event is filed in the stream of another subject", event.position)
 
 
-def _compare_stretches(person: UUID, expected: list[Any], found: list[Any], out: Compared) -> None:
+def _compare_stretches(person: str, expected: list[Any], found: list[Any], out: Compared) -> bool:
+    """Compare, count and add up; whether they are the same."""
     out.stretches += len(expected)
     same = len(expected) == len(found) and set(expected) == set(found)
     for row in expected:
@@ -187,36 +188,52 @@ def _compare_stretches(person: UUID, expected: list[Any], found: list[Any], out:
             tally.found += 1
             tally.found_sum += digest
     if same:
-        return
+        return True
     for row in found:
         tally = out.tallies.setdefault(_municipality(row), Tally())
         tally.found += 1
         tally.found_sum += _digest(row)
     _name_stretches(person, expected, found, out.register)
+    return False
 
 
-def _name_stretches(person: UUID, expected: list[Any], found: list[Any], findings: Findings) -> None:
-    """Name each difference by the position from which the row is known, and by the columns that differ."""
-    left = list(found)
-    missing = []
-    for row in expected:
-        if row in left:
-            left.remove(row)
-        else:
-            missing.append(row)
-    for row in missing:
-        twin = next((other for other in left if other[_DAYS_AND_KNOWN] == row[_DAYS_AND_KNOWN]), None)
-        if twin is None:
-            findings.add("a stretch of days is missing or has other bounds", row[_KNOWN_FROM], person)
-            continue
-        left.remove(twin)
-        names = ", ".join(name for name, mine, theirs in zip(NAMES, row, twin, strict=True) if mine != theirs)
-        findings.add(f"a stretch of days says otherwise: {names}", row[_KNOWN_FROM], person)
-    for row in left:
-        findings.add("a stretch of days that no event gives", row[_KNOWN_FROM], person)
+def _name_stretches(person: str, expected: list[Any], found: list[Any], findings: Findings) -> None:
+    """Name the first position at which the tables answer otherwise than the events, and in what."""
+    bounds = {row[at] for row in (*expected, *found) for at in (_KNOWN_FROM, _KNOWN_TO)} - {None}
+    for position in sorted(bounds):
+        mine, theirs = _standing(expected, position), _standing(found, position)
+        missing, strange = mine - theirs, theirs - mine
+        if missing or strange:
+            findings.add(_difference([*missing.elements()], [*strange.elements()]), position, person)
+            return
+    findings.add("a stretch of days known at no position", None, person)
 
 
-def _name_entries(person: UUID, expected: list[Any], found: list[Any], findings: Findings) -> None:
+def _standing(rows: Iterable[Any], position: int) -> Counter[tuple[Any, ...]]:
+    """What is known at a position, without from when to when."""
+    return Counter(
+        (*row[:_KNOWN_FROM], *row[_KNOWN_TO + 1 :])
+        for row in rows
+        if row[_KNOWN_FROM] is not None
+        and row[_KNOWN_FROM] <= position
+        and (row[_KNOWN_TO] is None or position < row[_KNOWN_TO])
+    )
+
+
+def _difference(missing: Sequence[tuple[Any, ...]], strange: Sequence[tuple[Any, ...]]) -> str:
+    """In which columns two answers differ; never what stands in them."""
+    if not strange:
+        return "from here on a stretch of days is missing"
+    if not missing:
+        return "from here on there is a stretch of days that no event gives"
+    names = [*NAMES[:_KNOWN_FROM], *NAMES[_KNOWN_TO + 1 :]]
+    pairs = [(one, other) for one in missing for other in strange if one[1:4] == other[1:4]]
+    one, other = pairs[0] if pairs else (missing[0], strange[0])
+    differing = ", ".join(name for name, a, b in zip(names, one, other, strict=True) if a != b)
+    return f"from here on a stretch of days says otherwise: {differing}"
+
+
+def _name_entries(person: str, expected: list[Any], found: list[Any], findings: Findings) -> None:
     mine = {row[1:3]: row for row in expected}
     theirs = {row[1:3]: row for row in found}
     for place in sorted(mine.keys() | theirs.keys()):
