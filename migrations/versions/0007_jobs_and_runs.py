@@ -10,6 +10,14 @@ down_revision = "0005_projection"
 branch_labels = None
 depends_on = None
 
+#: Whoever changes a row of the queue, its triggers find its tables: also a restored backup, and an operator by hand.
+_SETTLED = """
+    DO $$ DECLARE found regprocedure; BEGIN
+        FOR found IN SELECT oid FROM pg_proc WHERE pronamespace = 'jobs'::regnamespace LOOP
+            EXECUTE format('ALTER FUNCTION %s SET search_path = jobs, pg_temp', found);
+        END LOOP;
+    END $$
+"""
 _RUNS = (
     """
     CREATE TABLE excerpts.run (
@@ -48,11 +56,12 @@ _RUNS = (
 
 
 def upgrade() -> None:
-    """Makes both as the program, so that they are its own. The queue's functions find its tables by the search path."""
+    """Makes both as the program, so that they are its own. The queue's tables are found by the search path."""
     with owned_by_app(op):
         op.execute("SET LOCAL search_path = jobs")
         op.get_bind().exec_driver_sql(SchemaManager.get_schema().replace("%", "%%"))
         op.execute("SET LOCAL search_path = DEFAULT")
+        op.execute(_SETTLED)
         op.execute("CREATE SCHEMA excerpts")
         for statement in _RUNS:
             op.execute(statement)

@@ -112,7 +112,7 @@ def conclude(
     act = ElectionConcluded(election=election, concluded_by=caller.sub, rules=RULES, reference=reference)
     try:
         receipt = _append(store, f"election-concluded:{election}", act, now, salt, state.version)
-    except ConcurrencyError as error:
+    except (ConcurrencyError, Refusal) as error:  # somebody else's conclusion came first, under the same id
         raise _concluded() from error
     concluded = fold(store.stream(stream))
     if concluded is None:

@@ -104,6 +104,6 @@ def _append(
         (receipt,) = store.append([pending], now=now)
     except ConcurrencyError as error:
         raise Refusal("calendar", "Somebody else is at this excerpt: look again", provision=PROVISION) from error
-    if receipt.refusal is not None:
-        raise receipt.refusal
+    if receipt.refusal is not None:  # another person's step came first, under the same id
+        raise _done("verified" if isinstance(data, ExcerptVerified) else "certified")
     return receipt
