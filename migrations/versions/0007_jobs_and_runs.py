@@ -6,7 +6,7 @@ from procrastinate.schema import SchemaManager
 from register.database import owned_by_app
 
 revision = "0007_jobs_and_runs"
-down_revision = "0005_projection"
+down_revision = "0006_self_check"
 branch_labels = None
 depends_on = None
 
