@@ -1,0 +1,90 @@
+"""For everyone, without a token: the transparency log (C2SP tlog-tiles), and the own entry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+
+from register.api import problems
+from register.api.bodies import SmallBody, decode, schema_of
+from register.api.knowledge import private
+from register.api.self_check import Question, own_entry
+from register.api.system import CurrentSystem, System
+from register.log.files import TILE, FilesError, LogFiles, parse_tile
+from register.log.keys import open_key
+from register.log.note import parse_checkpoint, parse_note
+from register.log.receipts import receipt
+from register.log.sealer import published_note
+
+TEXT: Final = "text/plain; charset=utf-8"
+BYTES: Final = "application/octet-stream"
+#: What never changes may be kept for ever (RFC 8246); what grows is to be asked for again.
+FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+A_WHILE: Final = {"Cache-Control": "public, max-age=3600"}
+ANEW: Final = {"Cache-Control": "no-cache"}
+
+router = APIRouter(tags=["public"])
+
+
+@router.get("/log/key", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def read_key(system: CurrentSystem) -> Response:
+    """The verifier key of the log, one line (C2SP signed-note)."""
+    signer = open_key(system.settings.data / "keys" / "log", system.settings.origin, system.entropy)
+    return Response(f"{signer.key}\n", headers=ANEW, media_type=TEXT)
+
+
+@router.get("/log/checkpoint", response_class=Response, responses=problems.responses(404))
+def read_checkpoint(system: CurrentSystem) -> Response:
+    """The newest published checkpoint, a signed note (C2SP tlog-checkpoint)."""
+    return Response(_published(system), headers=ANEW, media_type=TEXT)
+
+
+@router.get("/log/tile/{path:path}", response_class=Response, responses=problems.responses(404, 503))
+def read_tile(path: str, system: CurrentSystem) -> Response:
+    """A tile of hashes, or a bundle of entries (C2SP tlog-tiles): ``0/x001/234``, ``entries/005.p/17``."""
+    try:
+        tile = parse_tile(path)
+        size = parse_checkpoint(parse_note(_published(system)).text).size
+        with LogFiles(_folder(system)) as files:
+            content = files.tile(tile, size)
+    except LookupError:
+        raise problems.NotFoundError from None
+    except (FilesError, FileNotFoundError):
+        raise problems.NotReadyError("The files of the log are being made again", retry_after=5) from None
+    return Response(content, headers=FOR_EVER if tile.width == TILE else A_WHILE, media_type=BYTES)
+
+
+@router.get("/log/receipt/{position}", response_class=Response, responses=problems.responses(404, 422, 503))
+def read_receipt(position: int, system: CurrentSystem) -> Response:
+    """The proof that the event at a position stands in the log whose head the checkpoint signs (C2SP tlog-proof)."""
+    note = _published(system)
+    if not 1 <= position <= parse_checkpoint(parse_note(note).text).size:
+        raise problems.NotFoundError
+    try:
+        with LogFiles(_folder(system)) as files:
+            proof = receipt(position, note, files.node)
+    except (FilesError, FileNotFoundError):
+        raise problems.NotReadyError("The files of the log are being made again", retry_after=5) from None
+    return Response(proof, headers=ANEW, media_type=TEXT)
+
+
+@router.post("/v1/self-check", openapi_extra=schema_of(Question), responses=problems.responses(413, 422, 429, 503))
+async def self_check(body: SmallBody, request: Request, system: CurrentSystem) -> Response:
+    """The own entry in words and the polling station, or one and the same answer for every mismatch (Art. 3.3)."""
+    question = decode(body, Question)
+    address = "" if request.client is None else request.client.host
+    return private(await own_entry(system, question, address))
+
+
+def _published(system: System) -> bytes:
+    """The published checkpoint. Raises ``NotFoundError`` before the first one."""
+    note = published_note(_folder(system))
+    if note is None:
+        raise problems.NotFoundError
+    return note
+
+
+def _folder(system: System) -> Path:
+    return system.settings.data / "log"

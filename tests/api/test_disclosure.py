@@ -1,0 +1,113 @@
+"""What everyone is shown of counts gives no count of one to four away, not by any sum of any of the tables."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from register.api.disclosure import Published, Shown, publish
+
+PLACES = ("10014", "10022", "20010", "20028", "30163")
+REGIONS: tuple[str | None, ...] = ("FBiH", "RS", None)
+
+
+def region(place: str) -> str | None:
+    return {"1": "FBiH", "2": "RS"}.get(place[0])
+
+
+@st.composite
+def voters(draw: st.DrawFn) -> dict[str, dict[Any, int]]:
+    """Tables of the same few voters; those of Brčko are split among the entities and none."""
+    size = st.sampled_from((0, 0, 1, 2, 4, 5, 9, 11))
+    place = {p: n for p in PLACES if (n := draw(size))}
+    entity = {r: sum(n for p, n in place.items() if region(p) == r) for r in ("FBiH", "RS")}
+    brcko = place.get("30163", 0)
+    first = draw(st.integers(0, brcko))
+    second = draw(st.integers(0, brcko - first))
+    entity["FBiH"] += first
+    entity["RS"] += second
+    total = sum(place.values())
+    women = draw(st.integers(0, total))
+    young = draw(st.integers(0, total))
+    old = draw(st.integers(0, total - young))
+    return {
+        "municipality": place,
+        "entity": {r: n for r, n in {**entity, None: brcko - first - second}.items() if n},
+        "sex": {k: n for k, n in {"F": women, "M": total - women}.items() if n},
+        "age": {k: n for k, n in {18: young, 40: old, 65: total - young - old}.items() if n},
+    }
+
+
+def candidates(shown: Shown, most: int) -> range:
+    """What a reader knows a cell may be."""
+    if isinstance(shown, int):
+        return range(shown, shown + 1)
+    return range(1, 5) if shown == "<5" else range(5, most + 1)  # the reader knows which cells are withheld for others
+
+
+def worlds(published: Published, most: int) -> list[tuple[dict[Any, int], dict[Any, int], int]]:
+    """Every (municipality, entity, total) table that agrees with what is published."""
+    place, entity = published.tables["municipality"], published.tables["entity"]
+    totals = _sums(published.tables["sex"], most) & _sums(published.tables["age"], most)
+    if published.total is not None:
+        totals &= set(candidates(published.total, 5 * most))
+    *others, last = entity
+    found = []
+    for counts in product(*(candidates(s, most) for s in place.values())):
+        places = dict(zip(place, counts, strict=True))
+        total = sum(counts)
+        if total not in totals:
+            continue
+        least = {r: sum(n for p, n in places.items() if region(p) == r) for r in REGIONS}
+        for shares in product(*(candidates(entity[r], 5 * most) for r in others)):
+            rest = total - sum(shares)
+            regions = {**dict(zip(others, shares, strict=True)), last: rest}
+            if rest in candidates(entity[last], 5 * most) and all(
+                regions.get(r, 0) >= least[r] for r in ("FBiH", "RS")
+            ):
+                found.append((places, regions, total))
+    return found
+
+
+def _sums(table: dict[Any, Shown], most: int) -> set[int]:
+    sums = {0}
+    for shown in table.values():
+        sums = {a + b for a in sums for b in candidates(shown, 5 * most)}
+    return sums
+
+
+@settings(max_examples=40, deadline=None)
+@given(voters())
+def test_no_small_count_can_be_computed(tables: dict[str, dict[Any, int]]) -> None:
+    assume(any(tables["municipality"].values()))
+    published = publish(tables["municipality"], tables["entity"], tables["sex"], tables["age"])
+    if all(shown is None for table in published.tables.values() for shown in table.values()):
+        return  # nothing is told at all
+    possible = worlds(published, most=13)
+    assert (tables["municipality"], tables["entity"], sum(tables["sex"].values())) in possible
+    for part, by in enumerate(("municipality", "entity")):
+        for key, count in tables[by].items():
+            assert published.tables[by][key] in ((count, None) if count >= 5 else ("<5", None))  # type: ignore[index]
+            if published.tables[by][key] == "<5":  # type: ignore[index]
+                assert len({world[part][key] for world in possible}) > 1, (by, key, published)
+    for by in ("sex", "age"):
+        table = published.tables[by]  # type: ignore[index]
+        for key in tables[by]:
+            if table[key] == "<5":
+                others = _sums({k: v for k, v in table.items() if k != key}, 13)
+                assert len({t - o for _, _, t in possible for o in others} & set(range(1, 5))) > 1, (by, key, published)
+
+
+def test_large_counts_are_shown_as_they_are() -> None:
+    published = publish({"10014": 50, "20010": 70}, {"FBiH": 50, "RS": 70}, {"F": 61, "M": 59}, {18: 20, 40: 100})
+    assert published.tables["municipality"] == {"10014": 50, "20010": 70}
+    assert published.total == 120
+
+
+def test_one_small_count_takes_another_one_with_it() -> None:
+    published = publish({"10014": 3, "10022": 9, "10049": 90}, {"FBiH": 102}, {"F": 50, "M": 52}, {18: 102})
+    assert published.tables["municipality"] == {"10014": "<5", "10022": None, "10049": 90}
+    assert published.tables["entity"] == {"FBiH": 102}
