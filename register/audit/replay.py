@@ -11,7 +11,7 @@ import heapq
 import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -51,6 +51,13 @@ Progress = Callable[[int, int], None]
 _Line = tuple[UUID, bytes, bool]
 
 
+class Sink(Protocol):
+    """Where the bytes go."""
+
+    def write(self, piece: bytes, /) -> object:
+        """Append bytes."""
+
+
 class Replayed(msgspec.Struct, frozen=True):
     """What a replay rests on and gave: position and day, events folded, rows written, and how many were entered."""
 
@@ -82,7 +89,7 @@ def replay(
     *,
     known_at: int | datetime | None = None,
     on: date,
-    out: BinaryIO,
+    out: Sink,
     processes: int = 1,
     progress: Progress = lambda _done, _all: None,
 ) -> Replayed:

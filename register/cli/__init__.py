@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from register.cli import contracts, demo, excerpts, generate, intake, migrate, serve, token, worker
+from register.cli import contracts, demo, excerpts, generate, intake, migrate, replay, serve, token, verify, worker
 from register.settings import NAMES
 
 _SETTINGS = "\n\n".join(f"{name}: {meaning}" for name, meaning in NAMES.items())
@@ -22,6 +22,8 @@ app.command("demo")(demo.demo)
 app.command("generate")(generate.generate)
 app.command("intake")(intake.intake)
 app.command("excerpts")(excerpts.excerpts)
+app.command("replay")(replay.replay)
+app.command("verify")(verify.verify)
 app.command("token")(token.token)
 app.command("migrate")(migrate.migrate)
 app.command("worker", hidden=True)(worker.worker)

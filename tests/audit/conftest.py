@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -98,7 +99,7 @@ class House:
         return verify(self.parts, today=TODAY, processes=processes)
 
     @contextmanager
-    def tampering(self) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    def tampering(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         """A connection of the owner with every guard off that an owner can take off."""
         tables = TABLES[:4]
         with psycopg.connect(self.database.owner_dsn) as connection:
@@ -164,12 +165,23 @@ def house(settled: House, tmp_path: Path) -> House:
 
 def people(house: House) -> None:
     """Moves, a death taken back, capacity withdrawn and restored, joined and parted numbers, stations that change."""
-    station = {"name": "Škola", "address": "Centar", "kind": "regular"}
+
+    def station(code: str, catchment: tuple[CatchmentEntry, ...], since: date) -> PollingStation:
+        return PollingStation(
+            code=code,
+            municipality="10049",
+            name="Škola",
+            address="Centar",
+            kind="regular",
+            catchment=catchment,
+            effective_on=since,
+        )
+
     whole = (CatchmentEntry(),)
     odd = (CatchmentEntry(street="Alipašina", from_=1, to=99, parity="odd"),)
     house.send(
         "municipal-commission:10049",
-        PollingStation(code="001", municipality="10049", catchment=whole, effective_on=date(2020, 1, 1), **station),
+        station("001", whole, date(2020, 1, 1)),
     )
     for number, jmb in enumerate("ABCDEFGH"):
         house.send("registry-office:10049", citizen(jmb, f"Čolić{jmb}", date(1960 + 7 * number, 1, 1)))
@@ -178,7 +190,7 @@ def people(house: House) -> None:
         house.send("residence-authority:10049", lived)
     house.send(
         "municipal-commission:10049",
-        PollingStation(code="002", municipality="10049", catchment=odd, effective_on=date(2026, 1, 1), **station),
+        station("002", odd, date(2026, 1, 1)),
     )
     death = house.send("registry-office:10049", Death(jmb="A", effective_on=date(2026, 2, 1)))
     house.send("registry-office:10049", Annulment(annuls=death, reason="another person"))

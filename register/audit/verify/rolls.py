@@ -59,32 +59,41 @@ def check_rolls(dsn: str, store: Store, upto: int, municipalities: Collection[st
 
 
 def check_excerpts(store: Store, upto: int, folder: Path) -> Check:
-    """The files under ``folder``: as their manifests say, and those as the events of their excerpts say."""
-    drawn: dict[str, tuple[int, ExcerptDrawn]] = {}
-    for event in store.events(upto=upto, topics=[ExcerptDrawn.TOPIC]):
-        if isinstance(event.data, ExcerptDrawn):
-            drawn[event.data.excerpt] = (event.position, event.data)
+    """The files under ``folder``/ELECTION: as their manifests say, their lists as the events of excerpts say."""
+    recorded = _recorded(store, upto)
     findings, files, notes = Findings(), 0, []
     for manifest in sorted(folder.rglob(MANIFEST)):
-        here = manifest.parent
-        name = here.relative_to(folder).as_posix()
+        here = manifest.parent.relative_to(folder)
+        election = here.parts[0] if here.parts else ""
         try:
-            entries = read_manifest(here)
+            entries = read_manifest(manifest.parent)
         except msgspec.MsgspecError:
-            findings.add(f"excerpt {name}: the manifest cannot be read", _position(drawn, here.name))
+            findings.add(f"excerpts {here}: the manifest cannot be read")
             continue
         files += len(entries)
-        for file in differing_files(here):
-            findings.add(f"excerpt {name}: {file} is missing or not the file drawn", _position(drawn, here.name))
-        if here.name not in drawn:
-            notes.append(f"no event records excerpt {name}; its files were compared with its manifest only")
-            continue
-        position, data = drawn[here.name]
-        there = {(entry.list, entry.rows, entry.rows_sha256) for entry in entries}
-        for wrong in sorted(there ^ {(one.name, one.rows, one.sha256) for one in data.lists}):
-            findings.add(f"excerpt {name}: list {wrong[0]} is not as it was recorded", position)
-    what = "excerpt files on disk are those drawn and recorded"
+        lists = {entry.file: recorded.get((election, entry.list), {}) for entry in entries}
+        for file in differing_files(manifest.parent):
+            position = max(lists[file].values(), default=None)
+            findings.add(f"excerpts {here}: {file} is missing or not the file drawn", position)
+        for entry in entries:
+            held = lists[entry.file]
+            if held and (entry.rows, entry.rows_sha256) not in held:
+                what = f"excerpts {here}: {entry.file} is not the list that was put on record"
+                findings.add(what, max(held.values()))
+        if not all(lists.values()):
+            notes.append(f"excerpts {here}: some lists are not on record; they were compared with their manifest only")
+    what = "excerpt files on disk are those drawn, their lists those put on record"
     return concluded("excerpts", what, files, "files", findings, notes=notes)
+
+
+def _recorded(store: Store, upto: int) -> dict[tuple[str, str], dict[tuple[int, str], int]]:
+    """(election, list) -> (rows, digest) -> the position at which it was put on record."""
+    found: dict[tuple[str, str], dict[tuple[int, str], int]] = {}
+    for event in store.events(upto=upto, topics=[ExcerptDrawn.TOPIC]):
+        if isinstance(event.data, ExcerptDrawn):
+            for one in event.data.lists:
+                found.setdefault((event.data.election, one.name), {})[one.rows, one.sha256] = event.position
+    return found
 
 
 def _elections(store: Store, upto: int) -> dict[str, _Election]:
@@ -182,7 +191,3 @@ def _lines(connection: Connection, query: sql.Composable) -> Iterator[bytes]:
     with connection.cursor().copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)) as out:
         for line in out:
             yield bytes(line)
-
-
-def _position(drawn: dict[str, tuple[int, ExcerptDrawn]], excerpt: str) -> int | None:
-    return drawn[excerpt][0] if excerpt in drawn else None
