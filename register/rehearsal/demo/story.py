@@ -19,8 +19,9 @@ from register.settings import Settings
 
 VOTERS: Final = 20_000
 SEED: Final = 20_261_004
-#: The generated voter who is followed: capacity withdrawn, later restored.
-FOLLOWED: Final = "capacity-withdrawn-and-restored"
+#: The part of the generated voter who is followed, and the court that decides about him or her.
+FOLLOWED: Final = "renamed"
+COURT: Final = "court:basic-court-bihac"
 _STATE: Final = "demo.json"
 _KINDS: Final = ("polling-station", "in-person-1991", "absentee-1991", "mail", "diplomatic-mission", "mobile-team")
 
@@ -49,7 +50,7 @@ def tell(settings: Settings, today: date, *, voters: int = VOTERS) -> int:
         _tell_feed(teller, written, plan)
     with serving(settings) as client:
         taken = _intake(teller, client, feed, written)
-        _follow_one(teller, client, written)
+        _follow_one(teller, client, written, plan)
         _election(teller, client, plan)
     verified = _verify(teller, settings)
     _summary(teller, settings)
@@ -102,9 +103,9 @@ def _intake(teller: Teller, client: Client, feed: Path, written: Written) -> Tak
         teller.table(
             ("municipality", "entity", "voters"),
             [
-                (str(row["municipality"]), str(row["entity"] or "no option"), f"{row['voters']:,}")
+                (str(row["municipality"]), str(row["entity"] or "no option"), f"{row['count']:,}")
                 for row in summary["items"]
-                if row["voters"] >= 100
+                if row["count"] >= 100
             ],
         )
     return taken
@@ -121,39 +122,57 @@ def _caught_up(client: Client, token: str, position: int) -> Any:
     return client.get("/v1/register/summary", token, by="municipality,entity", at_least=position)
 
 
-def _follow_one(teller: Teller, client: Client, written: Written) -> None:
+def _follow_one(teller: Teller, client: Client, written: Written, plan: Plan) -> None:
+    """A court withdraws a voter's legal capacity and restores it (Art. 3.2): deleted, reinstated, both on record."""
     with teller.step("One person: legal capacity withdrawn, later restored"):
-        token = client.token("cec", authority="cec", name="a clerk of the CEC")
-        found = client.post("/v1/voters/query", token, {"jmb": written.showcase[FOLLOWED]})
-        (person,) = found["persons"]
-        history = client.get(f"/v1/voters/{person}/history", token)
-        teller.say("What the register says of this person, by days:")
-        teller.table(
-            ("from", "to", "entered", "grounds"),
-            [
-                (s["from"] or "", s["to"] or "", "yes" if s["entered"] else "no", ", ".join(s["grounds"]))
-                for s in history["timeline"]
-            ],
-        )
-        teller.say("Deletions and reinstatements on record:")
-        teller.table(
-            ("position", "action", "from", "to", "ground", "article", "authority"),
-            [
-                (
-                    f"{a['position']:,}",
-                    a["action"],
-                    a["from"] or "",
-                    a["to"] or "",
-                    a["ground"] or "",
-                    a["article"] or "",
-                    a["authority"],
-                )
-                for a in history["audit"]
-            ],
-        )
-        actions = [a["action"] for a in history["audit"]]
-        if "deleted" not in actions or "reinstated" not in actions:
+        jmb = written.showcase[FOLLOWED]
+        cec = client.token("cec", authority="cec", name="a clerk of the CEC")
+        (person,) = client.post("/v1/voters/query", cec, {"jmb": jmb})["persons"]
+        before = _standing(teller, client, cec, person, "before")
+        days = [plan.until - timedelta(days=60), plan.until - timedelta(days=20)]
+        withdrawn = _decision(client, plan, "capacity-withdrawn", jmb, days[0], extent="full")
+        _standing(teller, client, cec, person, "after the court's first decision", at_least=withdrawn)
+        restored = _decision(client, plan, "capacity-restored", jmb, days[1])
+        _standing(teller, client, cec, person, "after its second", at_least=restored)
+        _standing(teller, client, cec, person, f"as known at position {before:,}", known_at=before)
+        audit = client.get(f"/v1/voters/{person}/history", cec)["audit"]
+        for a in audit:
+            days_text = f"{a['from'] or '…'} to {a['to'] or '…'}"
+            teller.say(
+                f"  {a['position']:7,} {a['action']:10} {days_text:24} {a['ground'] or '':24} "
+                f"{a['article'] or '':9} {a['authority']}"
+            )
+        if not {"deleted", "reinstated"} <= {a["action"] for a in audit}:
             raise DemoError("the deletion and the reinstatement are not both on record")
+
+
+def _standing(teller: Teller, client: Client, token: str, person: str, when: str, **query: int) -> int:
+    """Say whether the person is entered today, and give the position the answer rests on."""
+    voter = client.get(f"/v1/voters/{person}", token, **query)
+    grounds = ", ".join(voter["grounds"])
+    where = f"in {voter['counts_in']}, polling station {voter['polling_station']}"
+    teller.say(f"{when + ':':34} {'entered ' + where if voter['entered'] else 'not entered: ' + grounds}")
+    return int(voter["position"])
+
+
+def _decision(client: Client, plan: Plan, kind: str, jmb: str, day: date, **more: str) -> int:
+    """Send one court's decision as a notice; its position."""
+    paper = {
+        "kind": "final decision",
+        "number": f"demo-{kind}",
+        "issued_by": "Osnovni sud",
+        "issued_on": day.isoformat(),
+    }
+    notice = {
+        "specversion": "1.0",
+        "id": f"demo-{kind}",
+        "source": f"urn:cvr:authority:{COURT}",
+        "type": f"ba.cvr.{kind}.v1",
+        "time": f"{plan.until - timedelta(days=1)}T08:00:00Z",
+        "data": {"jmb": jmb, "effective_on": day.isoformat(), "document": paper, **more},
+    }
+    (answer, _) = client.send(COURT, [msgspec.json.encode(notice) + b"\n"])
+    return int(answer["position"])
 
 
 def _election(teller: Teller, client: Client, plan: Plan) -> None:
@@ -178,22 +197,26 @@ def _election(teller: Teller, client: Client, plan: Plan) -> None:
                 progress(int(bool(state["roll"])))
         teller.say(f"Concluded at position {state['conclusion']:,}: {state['roll']['voters']:,} voters on the roll.")
     with teller.step("The lists are drawn"):
-        for kind in _KINDS:
-            _draw(teller, client, cec, plan, kind)
+        runs = [(kind, _draw(client, cec, plan, kind)) for kind in _KINDS]
+        for kind, run in runs:
+            _await_lists(teller, client, cec, kind, run)
 
 
-def _draw(teller: Teller, client: Client, cec: str, plan: Plan, kind: str) -> None:
-    formats = ["pdf", "csv"] if kind == "polling-station" else ["csv", "pdf"]
-    wanted = {"election": plan.election, "kind": kind, "formats": formats, "scripts": ["latin"]}
-    run = client.post("/v1/excerpts", cec, wanted)
+def _draw(client: Client, cec: str, plan: Plan, kind: str) -> Any:
+    wanted = {"election": plan.election, "kind": kind, "formats": ["csv", "pdf"], "scripts": ["latin"]}
+    return client.post("/v1/excerpts", cec, wanted)
+
+
+def _await_lists(teller: Teller, client: Client, cec: str, kind: str, run: Any) -> None:
     total, done = int(run["total"]), 0
     with teller.progress(kind, total) as progress:
         for state in client.wait_for(f"/v1/excerpts/{run['id']}", cec, "drawn", seconds=600):
+            if state["state"] == "failed":
+                raise DemoError(f"the lists of kind {kind} could not be drawn: {state['failure']}")
             progress(int(state["done"]) - done)
             done = int(state["done"])
-    teller.say(
-        f"{kind}: {total} lists, {sum(f['rows'] for f in state['files'] if f['file'].endswith('.csv')):,} voters"
-    )
+    voters = sum(file["rows"] for file in state["files"] if file["file"].endswith(".csv"))
+    teller.say(f"{kind:18} {total:3} lists, {voters:6,} voters")
 
 
 def _verify(teller: Teller, settings: Settings) -> bool:
