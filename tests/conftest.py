@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -34,6 +35,19 @@ def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator
 @pytest.fixture
 def settings(server: EmbeddedServer, tmp_path: Path) -> Iterator[Settings]:
     """Settings of a run of its own: an empty data folder, and a fresh database with today's schema."""
+    with _fresh(server, tmp_path / "data") as settings:
+        yield settings
+
+
+@pytest.fixture
+def other_settings(server: EmbeddedServer, tmp_path: Path) -> Iterator[Settings]:
+    """A second register beside the first, as empty as that one."""
+    with _fresh(server, tmp_path / "other") as settings:
+        yield settings
+
+
+@contextmanager
+def _fresh(server: EmbeddedServer, folder: Path) -> Iterator[Settings]:
     name = f"test_{uuid.uuid4().hex}"
     with _superuser(server) as connection:
         connection.execute(
@@ -41,7 +55,7 @@ def settings(server: EmbeddedServer, tmp_path: Path) -> Iterator[Settings]:
         )
         # Rights on the database itself are the one thing a template does not hand on.
         connection.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO cvr_app").format(sql.Identifier(name)))
-    yield Settings(data=tmp_path / "data", database_url=url(server, name))
+    yield Settings(data=folder, database_url=url(server, name))
     with _superuser(server) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
