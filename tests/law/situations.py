@@ -129,8 +129,8 @@ def capacity_withdrawn(on: str, extent: str = "full") -> Sent:
     return Sent(COURT, CapacityWithdrawn(jmb=AMRA, effective_on=day(on), extent=extent))  # type: ignore[arg-type]
 
 
-def capacity_restored(on: str) -> Sent:
-    return Sent(COURT, CapacityRestored(jmb=AMRA, effective_on=day(on)))
+def capacity_restored(on: str, *, by: str = COURT) -> Sent:
+    return Sent(by, CapacityRestored(jmb=AMRA, effective_on=day(on)))
 
 
 def barred(ground: str, on: str, *, by: str = COURT) -> Sent:

@@ -171,7 +171,17 @@ R5 = [
         "R5, R-tie",
     ),
     Case(
-        "one day, one time: the greater source decides, then the greater id",
+        "one day, one time: the greater source decides, whatever the ids",
+        [
+            *AMRA_IN_BIHAC,
+            capacity_withdrawn("1.2.2010").under("b"),
+            capacity_restored("1.2.2010", by=OTHER_COURT).under("a"),
+        ],
+        {"1.2.2010": ENTERED},
+        "R5, R-tie",
+    ),
+    Case(
+        "one day, one time, one source: the greater id decides",
         [*AMRA_IN_BIHAC, capacity_withdrawn("1.2.2010").under("a"), capacity_restored("1.2.2010").under("b")],
         {"1.2.2010": ENTERED},
         "R5, R-tie",
