@@ -8,17 +8,31 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
-from register import access
+from register import access, web
 from register.acts.freezing import Freezer
-from register.api import commission, elections, operators, problems, senders
+from register.api import (
+    auditors,
+    commission,
+    counts,
+    elections,
+    operators,
+    problems,
+    public,
+    registry,
+    self_check,
+    senders,
+)
 from register.api.description import describe
 from register.api.edge import Edge
+from register.api.knowledge import Asked, day_before
 from register.api.system import System
 from register.database import Database, open_database
 from register.excerpts.runs import Runs
@@ -29,14 +43,24 @@ from register.jobs import Queue
 from register.law.territory import Municipality, read_municipalities
 from register.log.keys import open_key
 from register.log.sealer import Sealer
-from register.projection import projector
-from register.settings import Clock, Settings, make_clock
+from register.projection import projector, queries
+from register.settings import Clock, Settings, make_clock, today
 from register.store import Store, Together
 
 CONTRACTS: Final = Path(__file__).parents[1] / "contracts"
 REFERENCE: Final = CONTRACTS / "reference" / "municipalities.csv"
 #: Routes by counterpart.
-ROUTERS: Final = (senders.router, operators.router, elections.router, commission.router)
+ROUTERS: Final = (
+    senders.router,
+    operators.router,
+    registry.router,
+    counts.router,
+    auditors.router,
+    public.router,
+    web.router,
+    elections.router,
+    commission.router,
+)
 
 
 @contextmanager
@@ -79,7 +103,12 @@ def create_app(system: System) -> FastAPI:
     app = _routes()
     app.state.system = system
     access.install(app, system.verifier, system.clock)
+    app.state.web = _sources(system)
+    app.add_api_route(
+        "/openapi.json", lambda: Response(_description(), media_type="application/json"), include_in_schema=False
+    )
     app.add_middleware(Edge, system=system)
+    app.add_middleware(web.ErrorPages, sources=app.state.web)
     return app
 
 
@@ -157,6 +186,47 @@ def read_reference() -> dict[str, Municipality]:
 def reference_version() -> str:
     """Return the version of the reference data that a conclusion rests on: the SHA-256 of the table, in hex."""
     return hashlib.sha256(REFERENCE.read_bytes()).hexdigest()
+
+
+def _sources(system: System) -> web.Sources:
+    """What the pages for people are made from: the same answers as those of the interface."""
+
+    async def ask(jmb: str, surname: str, born_on: date, address: str) -> self_check.OwnEntry:
+        return await self_check.own_entry(system, self_check.Question(jmb, surname, born_on), address)
+
+    return web.Sources(
+        settings=system.settings,
+        clock=system.clock,
+        entropy=system.entropy,
+        database=system.database,
+        store=system.store,
+        municipalities=system.municipalities,
+        counts=lambda: _public_counts(system),
+        self_check=ask,
+    )
+
+
+def _public_counts(system: System) -> web.PublicCounts | None:
+    """The newest counts that everyone may see; None while there are none, or the register is not there yet."""
+    newest = day_before(today(system.clock()), 2)
+    on, position = counts.public_day(system, Asked(newest, None, 0))
+    with system.database.engine.connect() as connection:
+        if position == 0 or queries.position(connection) < position:
+            return None
+        found = counts.published(system, connection, on, position)
+    return web.PublicCounts(
+        on=on,
+        position=position,
+        total=found.total,
+        municipality={str(code): count for code, count in found.tables["municipality"].items()},
+        entity={None if key is None else str(key): count for key, count in found.tables["entity"].items()},
+    )
+
+
+@cache
+def _description() -> bytes:
+    """The OpenAPI description as ``/openapi.json`` gives it."""
+    return contract_text(openapi()).encode()
 
 
 def _routes() -> FastAPI:
