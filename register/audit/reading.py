@@ -93,6 +93,12 @@ def rows_of(connection: Connection, streams: Collection[UUID], upto: int) -> lis
     return connection.execute(query.encode(), (list(streams), upto), binary=True).fetchall()
 
 
+def rows_about(connection: Connection, topics: Collection[str], upto: int) -> list[Row]:
+    """The rows of some topics up to a position, by position; for topics of which there are few."""
+    query = f"SELECT {_COLUMNS} FROM store.event WHERE topic = ANY(%s) AND notification_id <= %s ORDER BY 1"
+    return connection.execute(query.encode(), (list(topics), upto), binary=True).fetchall()
+
+
 def rows_by_stream(connection: Connection, upto: int, streams: Range) -> Iterator[tuple[UUID, list[Row]]]:
     """Every stream of a range with its rows up to a position, by version; streamed."""
     query = (
@@ -166,8 +172,7 @@ def ranges(connection: Connection, upto: int) -> list[Range]:
 
 def linked_streams(connection: Connection, upto: int, unreadable: list[int] | None = None) -> set[UUID]:
     """Streams that a replacement of a number, live or not, names on either side, up to a position."""
-    query = f"SELECT {_COLUMNS} FROM store.event WHERE topic = %s AND notification_id <= %s ORDER BY 1"
-    rows = connection.execute(query.encode(), (JmbReplaced.TOPIC, upto), binary=True).fetchall()
+    rows = rows_about(connection, [JmbReplaced.TOPIC], upto)
     streams = {row[1] for row in rows}
     numbers = {e.data.new_jmb for e in decoded(rows, unreadable) if isinstance(e.data, JmbReplaced)}
     return streams | set(streams_of(connection, [f"jmb:{number}" for number in sorted(numbers)]).values())

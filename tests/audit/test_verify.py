@@ -117,6 +117,16 @@ def test_a_changed_topic_is_named(house: House) -> None:
     assert positions(report, "log-entries") == [18]
 
 
+@pytest.mark.parametrize("position", [1, 22, 30, 31, 32])
+def test_a_damaged_state_is_named_whatever_it_was_and_ends_nothing(house: House, position: int) -> None:
+    """Given a state made unreadable (station, link, call, conclusion, roll), then all is checked all the same."""
+    with house.tampering() as owner:
+        owner.execute("UPDATE store.event SET state = substr(state, 2) WHERE notification_id = %s", (position,))
+    report = house.verify()
+    assert positions(report, "states") == [position]
+    assert positions(report, "log-entries") == [position]
+
+
 def test_a_topic_nobody_knows_is_named(house: House) -> None:
     """Given a topic that no version of the register had, then the event is named as unreadable."""
     with house.tampering() as owner:

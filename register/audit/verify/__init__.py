@@ -6,7 +6,7 @@ keep, are what nobody can change afterwards. Reading only, in one snapshot, stre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,13 +17,14 @@ import msgspec
 import psycopg
 
 from register.audit.processes import Maker, Workers
-from register.audit.reading import Connection, head, held_still, linked_streams, one, ranges
+from register.audit.reading import Connection, decoded, head, held_still, linked_streams, one, ranges, rows_about
 from register.audit.verify.findings import Check, Finding, Findings, Report, Verdict, concluded
 from register.audit.verify.positions import SPAN, Positions, stray_keys
 from register.audit.verify.rolls import check_excerpts, check_rolls
 from register.audit.verify.sealed import SealedLog, check_signatures, newest
 from register.audit.verify.streams import Compared, Streams, compare_linked
 from register.audit.verify.tables import check_accounts, check_coverage, check_joined, check_overlaps
+from register.law.events import ElectionCalled
 from register.log.note import VerifierKey
 from register.store import Store
 
@@ -33,7 +34,6 @@ __all__ = ["Check", "Finding", "Parts", "Report", "Verdict", "verify"]
 Progress = Callable[[str, int, int], None]
 
 _POSITION: Final = "SELECT coalesce(min(position), 0) FROM projection.progress"
-_ELECTION_DAYS: Final = "SELECT DISTINCT called->>'day' FROM projection.election ORDER BY 1"
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -71,10 +71,10 @@ def verify(
         progress("coverage by polling stations", 0, 0)
         checks.append(check_coverage(connection, position))
         progress("accounts", 0, 0)
-        checks.append(check_accounts(connection, position, _days(connection, today)))
+        checks.append(check_accounts(connection, position, _days(connection, position, today)))
         progress("frozen rolls and excerpts", 0, 0)
-        checks.append(check_rolls(parts.dsn, parts.store, position, parts.municipalities))
-        checks.append(check_excerpts(parts.store, last, parts.excerpts))
+        checks.append(check_rolls(parts.dsn, connection, parts.store, position, parts.municipalities))
+        checks.append(check_excerpts(connection, last, parts.excerpts))
     return Report(head=last, position=position, sealed=sealed[0] if sealed else 0, checks=checks)
 
 
@@ -148,8 +148,9 @@ def _hex(total: int) -> str:
     return f"{total % 2**256:064x}"
 
 
-def _days(connection: Connection, today: date) -> Sequence[date]:
+def _days(connection: Connection, position: int, today: date) -> Sequence[date]:
     """The days for accounts: today, a year to either side, and every election day."""
-    elections: Iterable[tuple[str]] = connection.execute(_ELECTION_DAYS)
+    called = decoded(rows_about(connection, [ElectionCalled.TOPIC], position), [])
+    elections = {event.data.day for event in called if isinstance(event.data, ElectionCalled)}
     year = timedelta(days=365)
-    return sorted({today - year, today, today + year, *(date.fromisoformat(day) for (day,) in elections)})
+    return sorted({today - year, today, today + year, *elections})

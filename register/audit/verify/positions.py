@@ -64,8 +64,8 @@ class Positions:
             filed = [(row, _read(row, span)) for row in placed]
             self._check_keys(connection, [(row[0], event) for row, event in filed if event is not None], span)
         entries = dict.fromkeys(range(span.after + 1, span.upto + 1), NO_ENTRY)
-        for row in placed:
-            entries[row[0]] = _entry(row, span)
+        for row, event in filed:
+            entries[row[0]] = _entry(row, span, readable=event is not None)
         span.entries = b"".join(entries.values())
         return span
 
@@ -130,10 +130,11 @@ def _read(row: Row, span: Span) -> Filed | None:
     return filed
 
 
-def _entry(row: Row, span: Span) -> bytes:
+def _entry(row: Row, span: Span, *, readable: bool) -> bytes:
     position, stream, version, recorded_at, topic, state = row
     try:
         return entry_of(record_of(StoredRecord(position, UUID(int=stream.int), version, topic, recorded_at, state)))
     except RecordError:
-        span.readable.add("the state is not canonical JSON", position)
+        if readable:
+            span.readable.add("the state is not canonical JSON", position)
         return NO_ENTRY

@@ -12,7 +12,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from register.audit.reading import UNREADABLE
+from register.audit.reading import UNREADABLE, decoded, rows_about
 from register.audit.verify.findings import Check, Findings, concluded
 from register.excerpts.manifest import MANIFEST, differing_files, read_manifest
 from register.law.alphabet import sort_key
@@ -38,11 +38,11 @@ class _Election(msgspec.Struct):
     frozen: tuple[int, RollFrozen] | None = None
 
 
-def check_rolls(dsn: str, store: Store, upto: int, municipalities: Collection[str]) -> Check:
+def check_rolls(dsn: str, connection: Connection, store: Store, upto: int, municipalities: Collection[str]) -> Check:
     """Every concluded election: its roll made again, beside its frozen rows, their digest, and the digest on record."""
     findings, voters, notes = Findings(), 0, []
     with psycopg.connect(dsn) as fresh, psycopg.connect(dsn) as kept:
-        for name, election in sorted(_elections(store, upto).items()):
+        for name, election in sorted(_elections(connection, upto).items()):
             if election.conclusion is None:
                 continue
             if frozen(kept, name) is None:
@@ -58,9 +58,9 @@ def check_rolls(dsn: str, store: Store, upto: int, municipalities: Collection[st
     return concluded("rolls", _WHAT, voters, "voters", findings, notes=notes)
 
 
-def check_excerpts(store: Store, upto: int, folder: Path) -> Check:
+def check_excerpts(connection: Connection, upto: int, folder: Path) -> Check:
     """The files under ``folder``/ELECTION: as their manifests say, their lists as the events of excerpts say."""
-    recorded = _recorded(store, upto)
+    recorded = _recorded(connection, upto)
     findings, files, notes = Findings(), 0, []
     for manifest in sorted(folder.rglob(MANIFEST)):
         here = manifest.parent.relative_to(folder)
@@ -86,19 +86,19 @@ def check_excerpts(store: Store, upto: int, folder: Path) -> Check:
     return concluded("excerpts", what, files, "files", findings, notes=notes)
 
 
-def _recorded(store: Store, upto: int) -> dict[tuple[str, str], dict[tuple[int, str], int]]:
+def _recorded(connection: Connection, upto: int) -> dict[tuple[str, str], dict[tuple[int, str], int]]:
     """(election, list) -> (rows, digest) -> the position at which it was put on record."""
     found: dict[tuple[str, str], dict[tuple[int, str], int]] = {}
-    for event in store.events(upto=upto, topics=[ExcerptDrawn.TOPIC]):
+    for event in decoded(rows_about(connection, [ExcerptDrawn.TOPIC], upto), []):
         if isinstance(event.data, ExcerptDrawn):
             for one in event.data.lists:
                 found.setdefault((event.data.election, one.name), {})[one.rows, one.sha256] = event.position
     return found
 
 
-def _elections(store: Store, upto: int) -> dict[str, _Election]:
+def _elections(connection: Connection, upto: int) -> dict[str, _Election]:
     found: dict[str, _Election] = {}
-    for event in store.events(upto=upto, topics=_TOPICS):
+    for event in decoded(rows_about(connection, _TOPICS, upto), []):
         _take(found, event)
     return found
 

@@ -119,7 +119,8 @@ class _Stations:
         home = {e.stream: e.data.municipality for e in events if isinstance(e.data, _STATION)}
         self._events: defaultdict[str, list[Event]] = defaultdict(list)
         for event in events:
-            self._events[home[event.stream]].append(event)
+            if event.stream in home:  # else the station's own notice cannot be read: then that is named elsewhere
+                self._events[home[event.stream]].append(event)
         self._as_known: dict[tuple[str, int], Coverage] = {}
 
     def rows(self, municipality: str, key: str, since: int) -> list[_Covered]:
