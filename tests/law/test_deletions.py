@@ -20,6 +20,7 @@ from tests.law.situations import (
     COURT,
     NEW_NUMBER,
     REGISTRY,
+    THIRD_NUMBER,
     Sent,
     bar_ended,
     barred,
@@ -39,7 +40,7 @@ from tests.law.situations import (
 )
 
 OLD, NEW = UUID(int=10), UUID(int=20)
-STREAMS = {AMRA: OLD, NEW_NUMBER: NEW}
+STREAMS = {AMRA: OLD, NEW_NUMBER: NEW, THIRD_NUMBER: UUID(int=30)}
 Line = tuple[str, str, str | None, str | None, str | None]
 
 
@@ -139,6 +140,14 @@ def test_days_never_held_before_are_reinstated_as_extended() -> None:
     ]
 
 
+def test_days_held_before_and_days_never_held_are_two_entries_though_they_adjoin() -> None:
+    gone = [citizen(), lives_in(BIHAC, "1.5.2005").under("late"), taken_back("late", by=f"residence-authority:{BIHAC}")]
+    assert lines([*gone, lives_in(BIHAC, "1.5.1998")])[2:] == [
+        ("reinstated", "1.5.1998", "1.5.2005", "no-residence", "extended"),
+        ("reinstated", "1.5.2005", None, "no-residence", None),
+    ]
+
+
 def test_a_corrected_date_of_birth_deletes_the_days_she_was_too_young() -> None:
     sent = [*AMRA_IN_BIHAC, personal_data("1.6.2010", born="1.5.1981")]
     assert lines(sent)[1:] == [("deleted", "1.5.1998", "1.5.1999", "under-age", None)]
@@ -190,3 +199,9 @@ def test_a_death_under_the_joined_number_deletes_the_one_person_once() -> None:
 
 def test_a_replacement_by_a_number_nobody_reported_on_makes_no_entry() -> None:
     assert lines([*AMRA_IN_BIHAC, replaced_by(NEW_NUMBER, "1.6.2010")]) == [ENTERED]
+
+
+def test_two_entered_numbers_replaced_by_one_nobody_reported_on_are_joined_too() -> None:
+    meeting = [replaced_by(THIRD_NUMBER, "1.6.2010"), replaced_by(THIRD_NUMBER, "1.6.2010", jmb=NEW_NUMBER)]
+    entries = audit([*BOTH[:-1], *meeting])
+    assert [(e.person, e.action, e.ground) for e in entries[2:]] == [(NEW, "deleted", "joined-number")]

@@ -230,6 +230,11 @@ def test_every_voter_of_the_roll_stands_on_exactly_one_list(case: OnRoll) -> Non
             [option("mobile-team", "1.3.2024"), option("regular", "22.8.2024")],
             False,
         ),
+        (
+            "ended for this election, whatever standing wish comes later",
+            [option("regular", "1.2.2024", election=E24), option("mobile-team", "1.3.2024")],
+            False,
+        ),
         ("for this election only", [option("mobile-team", "1.3.2024", election=E24)], True),
         (
             "ended for this election only",
