@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from register.access import looks
+from register.access import Look, looks
 from register.api import problems
-from register.api.entries import entered_of, recorded
+from register.api.entries import Entered, RecordedEvent, entered_of, recorded
 from register.api.knowledge import (
     LAST,
     PATIENCE,
@@ -26,6 +26,7 @@ from register.api.knowledge import (
     Limit,
     MunicipalityCode,
     Page,
+    answers,
     following,
     impossible,
     journal,
@@ -56,7 +57,7 @@ router = APIRouter(tags=["auditors"])
 class LookPage(msgspec.Struct, frozen=True):
     """Entries of the journal of looks, in order."""
 
-    items: list[Any]
+    items: list[Look]
     next: str | None
 
 
@@ -97,7 +98,7 @@ class SpecialRecord(msgspec.Struct, frozen=True, kw_only=True):
 # --- events ---------------------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/events", responses=_PROBLEMS)
+@router.get("/v1/events", responses=_PROBLEMS | answers(Page[RecordedEvent]))
 async def read_events(
     request: Request,
     system: CurrentSystem,
@@ -118,7 +119,7 @@ async def read_events(
         raise impossible("type")
     head = await _head(system, at_least)
 
-    def work(connection: sa.Connection) -> Page:
+    def work(connection: sa.Connection) -> Page[RecordedEvent]:
         items, last = _scan(system, after, head, limit, topics, municipality)
         noted: dict[str, Any] = {"after": after, "entries": len(items), "type": type, "position": head}
         journal(connection, system, caller, "events", municipality=municipality, **noted)
@@ -175,7 +176,7 @@ def _concerns(event: Event, municipality: str) -> bool:
 # --- deletions and reinstatements -----------------------------------------------------------------------------------
 
 
-@router.get("/v1/audit", responses=_PROBLEMS)
+@router.get("/v1/audit", responses=_PROBLEMS | answers(Page[Entered]))
 async def read_audit(
     request: Request,
     system: CurrentSystem,
@@ -198,7 +199,7 @@ async def read_audit(
     begin, end = read_moment(recorded_from, "recorded_from"), read_moment(recorded_to, "recorded_to")
     cursor = None if after is None else _cursor(after)
 
-    def work(connection: sa.Connection, position: int) -> Page:
+    def work(connection: sa.Connection, position: int) -> Page[Entered]:
         who = None
         if person is not None:
             named = queries.person_of(connection, person, position)
@@ -245,7 +246,7 @@ def _cursor(text: str) -> tuple[int, UUID, int]:
 # --- special records ------------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/special-records", responses=_PROBLEMS)
+@router.get("/v1/special-records", responses=_PROBLEMS | answers(Page[SpecialRecord]))
 async def read_special_records(
     request: Request,
     system: CurrentSystem,
@@ -257,7 +258,7 @@ async def read_special_records(
     """Everyone whose right was withdrawn under R5 or R6, past and present, by position of the decision (Art. 3.6 d)."""
     may_look(caller, "special-records")
 
-    def work(connection: sa.Connection, position: int) -> Page:
+    def work(connection: sa.Connection, position: int) -> Page[SpecialRecord]:
         on = asked.day(system.clock())
         decisions, last = _scan(system, after, position, limit, _BASES, None)
         items = list(_special_records(system, connection, decisions, on, position))
@@ -324,7 +325,7 @@ def _document(event: Event) -> Any:
 # --- who looked -----------------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/access-journal", responses=_PROBLEMS)
+@router.get("/v1/access-journal", responses=_PROBLEMS | answers(LookPage))
 async def read_access_journal(
     request: Request,
     system: CurrentSystem,
@@ -349,6 +350,6 @@ async def read_access_journal(
         if len(found) == limit:
             # Each page adds an entry of its own: without an end, small pages would never come to one.
             more = following(request, after=found[-1].id, at_to=end.isoformat() if end else asked_at.isoformat())
-        return LookPage(list(found), more)
+        return LookPage(found, more)
 
     return private(await run_in_threadpool(_journalled, system, work))

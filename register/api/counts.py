@@ -22,6 +22,7 @@ from register.api.disclosure import Key, Published, Shown, publish, small
 from register.api.knowledge import (
     Asked,
     AskedFor,
+    answers,
     day_before,
     impossible,
     position_for,
@@ -84,7 +85,7 @@ class Accounts(msgspec.Struct, frozen=True):
 # --- routes ---------------------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/register/summary", responses=problems.responses(401, 403, 422, 503))
+@router.get("/v1/register/summary", responses=problems.responses(401, 403, 422, 503) | answers(Summary))
 async def read_summary(
     system: CurrentSystem,
     caller: Visitor,
@@ -104,7 +105,7 @@ async def read_summary(
     return problems.json_answer(await resting_on(system, asked, work))
 
 
-@router.get("/v1/register/accounts", responses=problems.responses(401, 403, 422, 503))
+@router.get("/v1/register/accounts", responses=problems.responses(401, 403, 422, 503) | answers(Accounts))
 async def read_accounts(
     system: CurrentSystem,
     caller: Visitor,

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -205,12 +205,32 @@ def position_for(system: System, connection: sa.Connection, asked: Asked) -> int
 # --- answers --------------------------------------------------------------------------------------------------------
 
 
-class Page(msgspec.Struct, frozen=True):
+Item = TypeVar("Item")
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True):
     """A list, or a part of it: ``next`` is where the rest is to be had, None when there is none."""
 
-    items: list[Any]
+    items: list[Item]
     next: str | None
     position: int
+
+
+def answers(kind: type) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's ``responses`` for an answer of this form; structs within it are written out in place."""
+    (whole,), components = msgspec.json.schema_components((kind,), ref_template="{name}")
+
+    def written_out(part: Any) -> Any:
+        if isinstance(part, list):
+            return [written_out(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return written_out(components[part["$ref"]])
+        return {name: written_out(each) for name, each in part.items()}
+
+    schema = written_out(whole)
+    return {200: {"description": "The answer", "content": {"application/json": {"schema": schema}}}}
 
 
 def private(value: Any) -> Response:

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 
 from register.api import problems
 from register.api.bodies import SmallBody, decode, schema_of
-from register.api.knowledge import private
-from register.api.self_check import Question, own_entry
+from register.api.knowledge import answers, private
+from register.api.self_check import OwnEntry, Question, own_entry
 from register.api.system import CurrentSystem, System
 from register.log.files import TILE, FilesError, LogFiles, parse_tile
 from register.log.keys import open_key
@@ -70,7 +70,11 @@ def read_receipt(position: int, system: CurrentSystem) -> Response:
     return Response(proof, headers=ANEW, media_type=TEXT)
 
 
-@router.post("/v1/self-check", openapi_extra=schema_of(Question), responses=problems.responses(413, 422, 429, 503))
+@router.post(
+    "/v1/self-check",
+    openapi_extra=schema_of(Question),
+    responses=problems.responses(413, 422, 429, 503) | answers(OwnEntry),
+)
 async def self_check(body: SmallBody, request: Request, system: CurrentSystem) -> Response:
     """The own entry in words and the polling station, or one and the same answer for every mismatch (Art. 3.3)."""
     question = decode(body, Question)

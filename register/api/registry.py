@@ -24,6 +24,7 @@ from register.api.knowledge import (
     Limit,
     MunicipalityCode,
     Page,
+    answers,
     following,
     impossible,
     journal,
@@ -38,7 +39,7 @@ from register.law.provisions import Refusal
 from register.projection import queries
 from register.settings import today
 
-ProblemsOfReads: Final = problems.responses(401, 403, 422, 503)
+PROBLEMS: Final = problems.responses(401, 403, 422, 503)
 
 CurrentCaller = Annotated[Caller, Depends(current_caller)]
 
@@ -76,7 +77,7 @@ def one_of(*kinds: type) -> dict[str, Any]:
 # --- routes ---------------------------------------------------------------------------------------------------------
 
 
-@router.post("/v1/voters/query", openapi_extra=one_of(ByNumber, ByName), responses=ProblemsOfReads)
+@router.post("/v1/voters/query", openapi_extra=one_of(ByNumber, ByName), responses=PROBLEMS | answers(Found))
 async def query_voters(body: SmallBody, system: CurrentSystem, caller: CurrentCaller, asked: AskedFor) -> Response:
     """Who bears a personal number, or a name and date of birth: opaque ids, so that no number stands in a URL."""
     scope = may_look(caller, "voters")
@@ -94,7 +95,7 @@ async def query_voters(body: SmallBody, system: CurrentSystem, caller: CurrentCa
     return private(await resting_on(system, asked, work))
 
 
-@router.get("/v1/voters/{person}", responses={**ProblemsOfReads, **problems.responses(404)})
+@router.get("/v1/voters/{person}", responses=PROBLEMS | problems.responses(404) | answers(Entry))
 async def read_voter(person: str, system: CurrentSystem, caller: CurrentCaller, asked: AskedFor) -> Response:
     """What the register says of a person on a day, by what was known at a position."""
     scope = may_look(caller, "voters")
@@ -109,7 +110,7 @@ async def read_voter(person: str, system: CurrentSystem, caller: CurrentCaller, 
     return _answer(await resting_on(system, asked, work))
 
 
-@router.get("/v1/voters/{person}/history", responses={**ProblemsOfReads, **problems.responses(404)})
+@router.get("/v1/voters/{person}/history", responses=PROBLEMS | problems.responses(404) | answers(History))
 async def read_history(person: str, system: CurrentSystem, caller: CurrentCaller, asked: AskedFor) -> Response:
     """A person's timeline, the events it rests on, and the deletions and reinstatements."""
     scope = may_look(caller, "voters")
@@ -123,7 +124,7 @@ async def read_history(person: str, system: CurrentSystem, caller: CurrentCaller
     return _answer(await resting_on(system, asked, work))
 
 
-@router.get("/v1/register", responses=ProblemsOfReads)
+@router.get("/v1/register", responses=PROBLEMS | answers(Page[Entry]))
 async def read_register(
     request: Request,
     system: CurrentSystem,
@@ -139,7 +140,7 @@ async def read_register(
     if polling_station is not None and place is None:
         raise impossible("municipality", "missing")
 
-    def work(connection: sa.Connection, position: int) -> Page:
+    def work(connection: sa.Connection, position: int) -> Page[Entry]:
         on = asked.day(system.clock())
         try:
             rows, cursor = queries.register_page(

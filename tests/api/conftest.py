@@ -46,10 +46,13 @@ ROLES = (
 )
 
 
-def number(serial: int, born_on: date = BORN) -> str:
-    """A valid number, the serial-th of its day."""
-    valid = [jmb for n in range(1, 400) if (jmb := personal_number.make(born_on, 10, n)) is not None]
-    return valid[serial]
+#: Valid numbers of one day.
+NUMBERS = [jmb for n in range(1000) if (jmb := personal_number.make(BORN, 10, n)) is not None]
+
+
+def number(serial: int) -> str:
+    """A valid number."""
+    return NUMBERS[serial]
 
 
 @dataclass
@@ -96,21 +99,21 @@ class World:
             while follow(connection, self.system.store):
                 pass
 
-    def citizen(self, jmb: str, surname: str, municipality: str = BIHAC, given_name: str = "Uzorak") -> None:
+    def citizen(self, jmb: str, surname: str, municipality: str = BIHAC, *, follow: bool = True) -> None:
         """A citizen who lives in a municipality since coming of age."""
         recorded = Citizen(
             jmb=jmb,
             effective_on=BORN,
             surname=surname,
-            given_name=given_name,
+            given_name="Uzorak",
             parent_name="Test",
             sex="F",
             born_on=BORN,
         )
         self.send(f"registry-office:{municipality}", recorded, follow=False)
-        self.move(jmb, municipality, date(1999, 1, 1))
+        self.move(jmb, municipality, date(1999, 1, 1), follow=follow)
 
-    def move(self, jmb: str, municipality: str, since: date) -> int:
+    def move(self, jmb: str, municipality: str, since: date, *, follow: bool = True) -> int:
         """A permanent residence."""
         residence = Residence(
             jmb=jmb,
@@ -121,7 +124,7 @@ class World:
             street="Glavna",
             house_number="5",
         )
-        return self.send(f"residence-authority:{municipality}", residence)
+        return self.send(f"residence-authority:{municipality}", residence, follow=follow)
 
     def person(self, jmb: str) -> str:
         """The opaque id behind a number."""
@@ -149,11 +152,12 @@ def world(settings: Settings) -> Iterator[World]:
             catchment=(CatchmentEntry(),),
             effective_on=date(2020, 1, 1),
         )
-        world.send("municipal-commission:10049", station)
+        world.send("municipal-commission:10049", station, follow=False)
         for serial, (surname, municipality) in enumerate(
             [("Čolić", BIHAC), ("Đurić", BIHAC), ("Babić", BIHAC), ("Žutić", KLJUC)]
         ):
-            world.citizen(number(serial), surname, municipality)
+            world.citizen(number(serial), surname, municipality, follow=False)
+        world.follow()
         yield world
 
 

@@ -49,8 +49,8 @@ async def test_a_filtered_page_ends_after_so_many_events(
 
 
 async def test_deletions_are_found_by_what_and_who_and_when(world: World, client: httpx.AsyncClient) -> None:
-    cec = world.headers("cec")
     world.clock.now += timedelta(days=1)
+    cec = world.headers("cec")
     world.send("registry-office:10049", Death(jmb=number(0), effective_on=date(2026, 2, 1), document=PAPER))
     withdrawn = CapacityWithdrawn(jmb=number(1), effective_on=date(2026, 2, 1), extent="full", document=PAPER)
     world.send(COURT, withdrawn)

@@ -28,9 +28,10 @@ async def test_keepers_count_at_any_position(world: World, client: httpx.AsyncCl
 
 async def test_everyone_sees_day_ends_a_day_old_and_no_small_count(world: World, client: httpx.AsyncClient) -> None:
     for serial in range(4, 14):
-        world.citizen(number(serial), "Mujić", BIHAC)
+        world.citizen(number(serial), "Mujić", BIHAC, follow=False)
     for serial in range(14, 26):
-        world.citizen(number(serial), "Mujić", "10081")
+        world.citizen(number(serial), "Mujić", "10081", follow=False)
+    world.follow()
     end = world.system.store.head()
     world.clock.now += timedelta(days=3)
     world.send("registry-office:10049", Death(jmb=number(0), effective_on=date(2026, 2, 1)))
