@@ -39,7 +39,7 @@ from register.law.events import (
 )
 
 #: How many histories each property tries; the nightly run and a release ask for 100,000.
-EXAMPLES = int(os.environ.get("CVR_TEST_EXAMPLES", "0"))
+EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
 
 
 def tried(usual: int) -> settings:
