@@ -33,7 +33,7 @@ _MEDIA_TYPES: Final = {".csv": "text/csv; charset=utf-8", ".pdf": "application/p
 
 
 class ExcerptAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An excerpt and how far it is: lists ``done`` of ``total``, the files on disk with their SHA-256.
+    """An excerpt and how far it is: lists ``done`` of ``total``; once drawn, the files with their SHA-256.
 
     ``position`` is the conclusion's, ``checkpoint`` the signed tree head of exactly that size. ``drawn``, ``verified``
     and ``certified`` are the positions of these events, None before.
@@ -102,7 +102,7 @@ def read_excerpt(id: str, system: CurrentSystem, caller: CurrentCaller) -> Respo
 def read_file(id: str, name: str, system: CurrentSystem, caller: CurrentCaller) -> Response:
     """One file of an excerpt; journalled before the first byte leaves. A file that was changed is not given."""
     run = _found(system, caller, id)
-    entry = next((entry for entry in system.runs.files(run.id) if entry.file == name), None)
+    entry = system.runs.file(run.id, name)
     if entry is None:
         raise problems.NotFoundError
     if differing(run.folder, [entry]):
@@ -197,7 +197,7 @@ def _answer(system: System, which: UUID) -> ExcerptAnswer:
             "drawn": None if steps is None or run.state != "drawn" else steps.drawn,
             "verified": None if steps is None else steps.verified,
             "certified": None if steps is None else steps.certified,
-            "files": system.runs.files(which),
+            "files": [] if run.state != "drawn" else system.runs.files(which),
         },
         ExcerptAnswer,
     )

@@ -106,12 +106,12 @@ def read_election(id: str, system: CurrentSystem) -> Response:
 def conclude_election(id: str, system: CurrentSystem, caller: CurrentCaller) -> Response:
     """The CEC concludes the roll: the position of this act fixes what the roll rests on (Art. 3.6 e)."""
     try:
-        concluded, _ = elections.conclude(
+        concluded, receipt = elections.conclude(
             system.store, id, caller, reference=system.reference, now=system.clock(), salt=salt_of(system)
         )
     except LookupError:
         raise problems.NotFoundError from None
-    return problems.json_answer(_answer(concluded), 201)
+    return problems.json_answer(msgspec.structs.replace(_answer(concluded), position=receipt.position), 201)
 
 
 @router.get("/v1/elections/{id}/roll", responses=problems.responses(401, 403, 404, 409, 422, 503))

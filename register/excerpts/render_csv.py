@@ -1,4 +1,4 @@
-"""CSV of a list: UTF-8, comma, one header line, ``\\n``, NFC, quotes only where a field needs them (RFC 4180 §2.6-7).
+r"""CSV of a list: UTF-8, comma, one header line, ``\n``, NFC, quotes only where a field needs them (RFC 4180 §2.6-7).
 
 The quoting is written out here and not left to a library, because these bytes are what the digest on the paper is
 taken over, and must be the same under any version of Python.

@@ -160,6 +160,13 @@ class Runs:
         with self._engine.connect() as connection:
             return _entries(connection, [which])
 
+    def file(self, which: UUID, name: str) -> ManifestEntry | None:
+        """The entry of one file of a run, or None."""
+        query = sa.select(item.c.files).where(item.c.run == which, item.c.files.contains([{"file": name}]))
+        with self._engine.connect() as connection:
+            found = connection.scalar(query)
+        return next((entry for entry in _files(found or []) if entry.file == name), None)
+
     def changed(self, of: Run) -> tuple[str, ...]:
         """Names of the run's files that are missing or not what was drawn; nothing when all is well."""
         return differing(of.folder, self.files(of.id))

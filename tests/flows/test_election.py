@@ -157,6 +157,9 @@ async def test_a_commission_draws_for_its_own_municipality_only(hands: Hands, cl
     whole = await client.post("/v1/excerpts", json=wanted, headers=hands.bearer("cec", "Ana"))
     assert (await client.get(whole.headers["Location"], headers=commission)).status_code == 404
     assert (await client.post(f"{own.headers['Location']}/verification", headers=commission)).status_code == 403
+    nobody = {"election": ELECTION, "kind": "marked-deceased", "municipality": BANJA_LUKA, "formats": ["csv"]}
+    empty = (await client.post("/v1/excerpts", json=nobody, headers=hands.bearer("cec", "Ana"))).json()
+    assert (empty["state"], empty["total"], empty["files"]) == ("drawn", 0, [])
     auditor = hands.bearer("auditor", "Auditor", "auditor:x")
     assert (await client.post("/v1/excerpts", json=wanted, headers=auditor)).status_code == 403
 
