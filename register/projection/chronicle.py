@@ -29,6 +29,14 @@ class Change(msgspec.Struct, gc=False):
     joined: list[tuple[UUID, UUID | None]]
 
 
+class _Alone(msgspec.Struct, gc=False):
+    """A person of one number: the events so far, the stretches they come to, the days entered among them."""
+
+    events: list[Event]
+    stretches: tuple[Stretch, ...]
+    days: Days
+
+
 class Chronicle:
     """The streams of some persons up to a position, and what the register said of them there.
 
@@ -43,6 +51,7 @@ class Chronicle:
         for event in upcoming:
             self._events.setdefault(event.stream, [])
         self._groups = _groups(self._events, upcoming)
+        self._alone: dict[UUID, _Alone] = {}
         self._stretches: dict[UUID, tuple[Stretch, ...]] = {}
         self._joined: dict[UUID, UUID] = {}
         self._stood: set[Group] = set()
@@ -55,7 +64,9 @@ class Chronicle:
 
     def feed(self, event: Event) -> Change:
         """Take the next event (positions rising) and say what it changed."""
-        group = self._groups.get(event.stream, (event.stream,))
+        group = self._groups.get(event.stream)
+        if group is None:
+            return self._feed_alone(event)
         before, joined_before = self._before(group)
         self._events[event.stream].append(event)
         after, joined_after = self._stand(group)
@@ -73,6 +84,27 @@ class Chronicle:
         self._remember(group, after, joined_after)
         return change
 
+    def _feed_alone(self, event: Event) -> Change:
+        """The same for a person of one number, as nearly all are: what a group of one would come to, only sooner."""
+        person = event.stream
+        alone = self._alone.get(person)
+        if alone is None:
+            events = self._events[person]
+            stretches = timeline(events)
+            alone = self._alone[person] = _Alone(events, stretches, entered_days(stretches))
+        alone.events.append(event)
+        before, after = alone.stretches, timeline(alone.events)
+        change = Change(
+            [(person, s) for s in before if s not in after], [(person, s) for s in after if s not in before], [], []
+        )
+        if change.opened or change.closed:
+            days = entered_days(after)
+            if days != alone.days:  # on the same days as before nobody came or went
+                change.audit = audit_entries({person: before}, {person: after}, self.held, event)
+                self._hold(person, days)
+            alone.stretches, alone.days = after, days
+        return change
+
     def _before(self, group: Group) -> tuple[dict[UUID, tuple[Stretch, ...]], dict[UUID, UUID]]:
         if group not in self._stood:
             standing, joined = self._stand(group)
@@ -86,9 +118,6 @@ class Chronicle:
 
     def _stand(self, group: Group) -> tuple[dict[UUID, tuple[Stretch, ...]], dict[UUID, UUID]]:
         """The persons of a group with their stretches, and the streams that belong to a person of another id."""
-        if group[0] not in self._groups:
-            stretches = timeline(self._events[group[0]])
-            return ({group[0]: stretches} if stretches else {}), {}
         streams = {s: self._events[s] for s in group if self._events[s]}
         standing = {person: timeline(events) for person, events in persons(streams).items()}
         return standing, {s: p for s, p in members(streams).items() if s != p}
@@ -100,11 +129,15 @@ class Chronicle:
         self._stretches.update(after)
         self._joined.update(joined)
         for person, stretches in after.items():
-            held = self.held.get(person, ())
-            more = union(held, entered_days(stretches))
-            if more != held:
-                self.held[person] = more
-                self.changed_held.add(person)
+            self._hold(person, entered_days(stretches))
+
+    def _hold(self, person: UUID, days: Days) -> None:
+        """Days on which the person is entered now belong to those ever entered."""
+        held = self.held.get(person, ())
+        more = union(held, days)
+        if more != held:
+            self.held[person] = more
+            self.changed_held.add(person)
 
 
 def _groups(streams: Mapping[UUID, Sequence[Event]], upcoming: Sequence[Event]) -> dict[UUID, Group]:
@@ -112,9 +145,12 @@ def _groups(streams: Mapping[UUID, Sequence[Event]], upcoming: Sequence[Event]) 
 
     A group larger than need be costs time only: who is one person is decided at each position from the events.
     """
+    batches = (*streams.values(), upcoming)
+    if not any(isinstance(event.data, JmbReplaced) for events in batches for event in events):
+        return {}
     number_of: dict[str, UUID] = {}
     links: list[tuple[UUID, str]] = []
-    for events in (*streams.values(), upcoming):
+    for events in batches:
         for event in events:
             if isinstance(event.data, AboutPerson):
                 number_of.setdefault(event.data.jmb, event.stream)
