@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 import psycopg
-from psycopg.types.range import Range
+from psycopg.types.json import Json
 
+from register.law.alphabet import fold
 from register.law.dossier import live
 from register.law.events import Event, PollingStation, PollingStationAbolished
+from register.law.franchise import ALWAYS, FOREVER
 from register.law.territory import Address, Coverage, Covering
+from register.projection.copying import copy, for_copy, rendered_days, rendered_positions
+from register.projection.rows import COVERAGE_COLUMNS
 from register.store import Store
 
 Connection = psycopg.Connection[Any]
 #: (municipality, address key) -> the address, and the position at which a stretch first had it.
 NewAddresses = dict[tuple[str, str], tuple[Address, int]]
-Row = tuple[str, str, Range[Any], Range[int], str | None, bool]
+#: Days (None: open on that side), the station that covers an address on them, and whether another claims it too.
+Covered = tuple[date | None, date | None, str | None, bool]
+#: (municipality, address key, days and station, position from which it is known so)
+Row = tuple[str, str, Covered, int]
 
 
-def coverage_of(connection: Connection, store: Store, municipality: str, upto: int) -> Coverage:
-    """The stations of a municipality as known at a position, ready to be asked for addresses."""
+def _stations(connection: Connection, store: Store, municipality: str, upto: int) -> dict[UUID, list[Event]]:
+    """The streams of the stations of a municipality, up to a position."""
     rows = connection.execute("SELECT stream FROM projection.station WHERE municipality = %s", (municipality,))
-    streams = store.streams([row[0] for row in rows], upto=upto)
-    return Coverage(municipality, [e for events in streams.values() for e in live(events)])
+    return store.streams([row[0] for row in rows], upto=upto)
+
+
+def _coverage(municipality: str, stations: Mapping[UUID, Iterable[Event]]) -> Coverage:
+    """Streams of stations, ready to be asked for addresses."""
+    return Coverage(municipality, [e for events in stations.values() for e in live(events)])
 
 
 def follow_coverage(
@@ -65,16 +77,18 @@ def _cover_new_addresses(connection: Connection, store: Store, addresses: NewAdd
     """Resolve the addresses that no stretch had before, by the stations as known at ``upto``."""
     if not addresses:
         return
+    # As JSON: psycopg writes arrays of texts slowly.
     known = connection.execute(
         """
-        SELECT w.municipality, w.address_key FROM unnest(%s::text[], %s::text[]) AS w(municipality, address_key)
+        SELECT w.municipality, w.address_key
+        FROM ROWS FROM (json_array_elements_text(%s), json_array_elements_text(%s)) AS w(municipality, address_key)
         WHERE EXISTS (SELECT FROM projection.coverage c
                       WHERE c.municipality = w.municipality AND c.address_key = w.address_key)
         """,
-        ([m for m, _ in addresses], [k for _, k in addresses]),
+        (Json([m for m, _ in addresses]), Json([k for _, k in addresses])),
     ).fetchall()
     new = {key: addresses[key] for key in addresses.keys() - set(known)}
-    indexes = {m: coverage_of(connection, store, m, upto) for m in {m for m, _ in new}}
+    indexes = {m: _coverage(m, _stations(connection, store, m, upto)) for m in {m for m, _ in new}}
     rows: list[Row] = []
     for (municipality, key), (address, position) in new.items():
         rows.extend(_rows(municipality, key, indexes[municipality].resolve(address), position))
@@ -82,24 +96,19 @@ def _cover_new_addresses(connection: Connection, store: Store, addresses: NewAdd
 
 
 def _take_station_event(connection: Connection, store: Store, event: Event, municipality: str) -> None:
-    """Resolve the municipality's addresses again, and write those that are now covered otherwise."""
-    index = coverage_of(connection, store, municipality, event.position)
-    now: dict[str, list[tuple[Any, Any, str | None, bool]]] = {}
-    for key, days, station, ambiguous in connection.execute(
-        """
-        SELECT address_key, days, station, ambiguous FROM projection.coverage
-        WHERE municipality = %s AND upper_inf(known) ORDER BY address_key, days
-        """,
-        (municipality,),
-    ):
-        now.setdefault(key, []).append((days.lower, days.upper, station, ambiguous))
+    """Resolve again the addresses that the station ever claimed, and write those that are now covered otherwise."""
+    stations = _stations(connection, store, municipality, event.position)
+    index = _coverage(municipality, stations)
+    now: dict[str, list[Covered]] = {}
+    for key, lower, upper, station, ambiguous in _claimed(connection, municipality, stations[event.stream]):
+        now.setdefault(key, []).append((lower, upper, station, ambiguous))
     closed: list[str] = []
     rows: list[Row] = []
     for key, old in now.items():
         settlement, street, number = key.split("\x1f")
         address = Address(municipality, settlement or None, street or None, number or None)
         covered = _rows(municipality, key, index.resolve(address), event.position)
-        if [(r[2].lower, r[2].upper, r[4], r[5]) for r in covered] != old:
+        if [days_and_station for _, _, days_and_station, _ in covered] != old:
             closed.append(key)
             rows.extend(covered)
     if closed:
@@ -113,28 +122,50 @@ def _take_station_event(connection: Connection, store: Store, event: Event, muni
         _insert(connection, rows)
 
 
+def _claimed(connection: Connection, municipality: str, station: Iterable[Event]) -> list[tuple[Any, ...]]:
+    """The coverage of the addresses that one station claims or claimed, as it stands.
+
+    No event of the station changes who covers another address: which one decides there is a matter of the entries that
+    match it. Nor does it matter that the stations' first day may move, since before it no station covers anything.
+    """
+    entries = [entry for event in station if isinstance(event.data, PollingStation) for entry in event.data.catchment]
+    everywhere = any(entry.settlement is None and entry.street is None for entry in entries)
+    settlements = {fold(entry.settlement) for entry in entries if entry.street is None and entry.settlement is not None}
+    streets = {fold(entry.street) for entry in entries if entry.street is not None}
+    return connection.execute(
+        """
+        SELECT address_key, lower(days), upper(days), station, ambiguous FROM projection.coverage
+        WHERE municipality = %s AND upper_inf(known)
+          AND (%s OR split_part(address_key, E'\\x1f', 1) = ANY(%s) OR split_part(address_key, E'\\x1f', 2) = ANY(%s))
+        ORDER BY address_key, days
+        """,
+        (municipality, everywhere, sorted(settlements), sorted(streets)),
+        binary=True,
+    ).fetchall()
+
+
 def _rows(municipality: str, key: str, coverings: Iterable[Covering], position: int) -> list[Row]:
     """One row for each stretch of days, over all days: before the first station event no station covers."""
-    stretches: list[tuple[date | None, date | None, str | None, bool]] = [
-        (c.from_, c.to, c.station, c.ambiguous) for c in coverings
-    ]
+    stretches: list[Covered] = [(c.from_, c.to, c.station, c.ambiguous) for c in coverings]
     if not stretches:
         stretches = [(None, None, None, False)]
     elif stretches[0][2] is None:
         stretches[0] = (None, *stretches[0][1:])
     else:
         stretches.insert(0, (None, stretches[0][0], None, False))
-    known: Range[int] = Range(position, None, "[)")
-    return [
-        (municipality, key, Range(lower, upper, "[)"), known, code, ambiguous)
-        for lower, upper, code, ambiguous in stretches
-    ]
+    return [(municipality, key, covered, position) for covered in stretches]
 
 
 def _insert(connection: Connection, rows: Iterable[Row]) -> None:
-    columns = "municipality, address_key, days, known, station, ambiguous"
-    statement = f"COPY projection.coverage ({columns}) FROM STDIN (FORMAT BINARY)"
-    with connection.cursor().copy(statement) as out:
-        out.set_types(["text", "text", "daterange", "int8range", "text", "bool"])
-        for row in rows:
-            out.write_row(row)
+    to_copy = (
+        (
+            municipality,
+            key,
+            rendered_days(lower or ALWAYS, upper or FOREVER),
+            rendered_positions(position, None),
+            station,
+            ambiguous,
+        )
+        for municipality, key, (lower, upper, station, ambiguous), position in rows
+    )
+    copy(connection, "coverage", for_copy(COVERAGE_COLUMNS), to_copy)

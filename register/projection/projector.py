@@ -1,25 +1,24 @@
 """The projector: event store -> tables, with its position in the same transaction, so that each event counts once.
 
 It reads a batch, gathers the streams it touches in one query, folds each event at its own position
-(:mod:`register.projection.chronicle`), writes the changed rows by COPY and moves the position. Results do not depend
-on the size of the batch. Events about polling stations change coverage, never a voter's stretches.
+(:mod:`register.projection.chronicle`), writes the changed rows by COPY while it folds, so that the database works
+meanwhile, and moves the position. Results do not depend on the size of the batch. Events about polling stations change
+coverage, never a voter's stretches.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, LiteralString
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg import sql
 from psycopg.types.json import Jsonb
-from psycopg.types.range import Range
 
 from register.law.deletions import Days
-from register.law.dossier import Stretch
+from register.law.dossier import Answer, Stretch
 from register.law.events import (
     AboutPerson,
     Annulment,
@@ -31,22 +30,25 @@ from register.law.events import (
     PollingStationAbolished,
 )
 from register.law.territory import Address
-from register.projection.chronicle import Chronicle
+from register.projection.chronicle import Change, Chronicle
+from register.projection.copying import array, copy, for_copy, written_days
 from register.projection.coverage import NewAddresses, follow_coverage
 from register.projection.rows import (
     AUDIT_COLUMNS,
+    PERSON_COLUMNS,
     STRETCH_COLUMNS,
     address_key,
-    audit_row,
-    days_multirange,
+    audit_to_copy,
     days_of,
-    days_range,
-    stretch_row,
+    person_to_copy,
+    stretch_to_copy,
 )
 from register.store import Store
 from register.store.subjects import streams_of, subjects_of
 
 Connection = psycopg.Connection[Any]
+
+__all__ = ["BATCH", "PART", "RivalProjectorError", "copy", "follow", "position_of", "take_election"]
 
 #: The one part there is today; a part is a set of persons.
 PART = 0
@@ -109,16 +111,17 @@ def _apart(connection: Connection, batch: Sequence[Event]) -> tuple[list[Event],
 
 def _take(connection: Connection, store: Store, batch: Sequence[Event], upto: int) -> NewAddresses:
     """Fold events about people and elections, write what changed; the addresses that stretches began to have."""
-    streams = _linked_streams(connection, batch)
-    known = _held(connection, streams)
-    chronicle = Chronicle(store.streams(streams, upto=upto) if upto else {}, batch, known)
-    writes = Writes()
     for event in batch:
         if isinstance(event.data, ElectionCalled | ElectionConcluded):
             take_election(connection, event)
-            continue
-        writes.take(event, chronicle)
-    writes.write(connection)
+    streams = _linked_streams(connection, batch)
+    # A stream begins with version 1: of one that begins in this batch nothing was known before.
+    earlier = streams - {e.stream for e in batch if e.version == 1}
+    known = _held(connection, earlier)
+    chronicle = Chronicle(store.streams(earlier, upto=upto) if earlier else {}, batch, known)
+    writes = Writes()
+    copy(connection, "stretch", for_copy(STRETCH_COLUMNS), writes.stretches(batch, chronicle))
+    writes.write_rest(connection, upto)
     _write_persons(connection, chronicle, known, writes.first_position)
     return writes.addresses
 
@@ -127,28 +130,45 @@ def _linked_streams(connection: Connection, batch: Sequence[Event]) -> set[UUID]
     """The streams the batch touches, and all that links, live or not, may connect with them."""
     streams = {e.stream for e in batch}
     numbers = {e.data.jmb for e in batch if isinstance(e.data, AboutPerson)}
-    numbers.update(e.data.new_jmb for e in batch if isinstance(e.data, JmbReplaced))
+    replacing = {e.data.new_jmb for e in batch if isinstance(e.data, JmbReplaced)}
     links = connection.execute("SELECT EXISTS (SELECT FROM projection.link)").fetchone()
-    if links == (False,) and not any(isinstance(e.data, JmbReplaced) for e in batch):
+    if links == (False,) and not replacing:
         return streams
-    while True:
-        numbers.update(
-            s.removeprefix("jmb:") for s in subjects_of(connection, streams).values() if s.startswith("jmb:")
-        )
+    annulled = {e.stream for e in batch if isinstance(e.data, Annulment)}
+    numbers |= _numbers_of(connection, annulled)
+    new_streams, new_numbers = streams, numbers | replacing
+    while new_streams or replacing:
         found = connection.execute(
-            "SELECT stream, new_jmb FROM projection.link WHERE new_jmb = ANY(%s) OR stream = ANY(%s)",
-            (list(numbers), list(streams)),
+            """
+            SELECT stream, new_jmb FROM projection.link
+            WHERE new_jmb = ANY(%s::text[]) OR stream = ANY(%s::uuid[])
+            """,
+            (list(new_numbers), array(new_streams)),
         ).fetchall()
-        numbers.update(number for _, number in found)
-        more = {stream for stream, _ in found} | set(streams_of(connection, [f"jmb:{n}" for n in numbers]).values())
-        if more <= streams:
-            return streams
-        streams |= more
+        # Both ends of each link: the stream it lies in with its number, the new number with the stream it has, if any.
+        replacing |= {number for _, number in found}
+        there = {stream for stream, _ in found} | set(streams_of(connection, [f"jmb:{n}" for n in replacing]).values())
+        new_streams = there - streams
+        new_numbers = (_numbers_of(connection, new_streams) | replacing) - numbers
+        streams |= new_streams
+        numbers |= new_numbers
+        replacing = set()
+        if not new_numbers and not new_streams:
+            break
+    return streams
+
+
+def _numbers_of(connection: Connection, streams: Collection[UUID]) -> set[str]:
+    """The personal numbers that some streams are about."""
+    subjects = subjects_of(connection, streams).values()
+    return {subject.removeprefix("jmb:") for subject in subjects if subject.startswith("jmb:")}
 
 
 def _held(connection: Connection, streams: Collection[UUID]) -> dict[UUID, Days]:
+    if not streams:
+        return {}
     rows = connection.execute(
-        "SELECT person, held FROM projection.person WHERE person = ANY(%s)", (list(streams),), binary=True
+        "SELECT person, held FROM projection.person WHERE person = ANY(%s::uuid[])", (array(streams),), binary=True
     )
     return {person: days_of(held) for person, held in rows}
 
@@ -169,68 +189,69 @@ def take_election(connection: Connection, event: Event) -> None:
 
 
 class Writes:
-    """The rows a batch changes, gathered before any is written."""
+    """The rows a batch changes; those of stretches are given as they come, the others gathered."""
 
     def __init__(self) -> None:
         #: Stretches that began to be known in this batch and still are: (person, stretch) -> position.
-        self.opened: dict[tuple[UUID, Stretch], int] = {}
-        self._passing: list[tuple[Any, ...]] = []
-        self._closed: list[tuple[UUID, Any, int]] = []
+        self._opened: dict[tuple[UUID, Stretch], int] = {}
+        self._closed: list[tuple[UUID, Stretch, int]] = []
         self._audit: list[tuple[Any, ...]] = []
-        self._links: list[tuple[int, UUID, str]] = []
+        self._links: list[tuple[Any, ...]] = []
         self._joined: list[tuple[UUID, UUID | None, int]] = []
         #: Streams first heard of in this batch, or not; the tables know which.
         self.first_position: dict[UUID, int] = {}
         #: (municipality, address key) -> the address, and the position at which a stretch of this batch first had it.
         self.addresses: NewAddresses = {}
 
-    def take(self, event: Event, chronicle: Chronicle) -> None:
-        """Feed one event and note its changes."""
-        if not isinstance(event.data, AboutPerson) and not chronicle.knows(event.stream):
-            return
-        change = chronicle.feed(event)
+    def stretches(self, batch: Iterable[Event], chronicle: Chronicle) -> Iterator[tuple[Any, ...]]:
+        """Feed the events; rows to be copied: stretches known for a while, then those that still are."""
+        for event in batch:
+            if isinstance(event.data, AboutPerson) or chronicle.knows(event.stream):
+                yield from self._take(event, chronicle.feed(event))
+        for (person, stretch), since in self._opened.items():
+            yield stretch_to_copy(person, stretch, since, None)
+
+    def _take(self, event: Event, change: Change) -> Iterator[tuple[Any, ...]]:
         position = event.position
         self.first_position.setdefault(event.stream, position)
-        for person, stretch in change.closed:
-            since = self.opened.pop((person, stretch), None)
+        for key in change.closed:
+            since = self._opened.pop(key, None)
             if since is None:
-                self._closed.append((person, days_range(stretch.from_, stretch.to), position))
+                self._closed.append((*key, position))
             else:
-                self._passing.append(stretch_row(person, stretch, Range(since, position, "[)")))
-        for person, stretch in change.opened:
-            self.opened[person, stretch] = position
-            a = stretch.answer
-            if a.municipality is not None:
-                address = Address(a.municipality, a.settlement, a.street, a.house_number)
-                key = address_key(a.settlement, a.street, a.house_number)
-                self.addresses.setdefault((a.municipality, key), (address, position))
-        parts: Counter[UUID] = Counter()
-        for entry in change.audit:
-            parts[entry.person] += 1
-            self._audit.append(audit_row(entry, parts[entry.person]))
+                yield stretch_to_copy(*key, since, position)
+        for key in change.opened:
+            self._opened[key] = position
+            self._note_address(key[1].answer, position)
+        if change.audit:
+            parts: Counter[UUID] = Counter()
+            for entry in change.audit:
+                parts[entry.person] += 1
+                self._audit.append(audit_to_copy(entry, parts[entry.person]))
         if isinstance(event.data, JmbReplaced):
-            self._links.append((position, event.stream, event.data.new_jmb))
+            self._links.append((position, event.stream.bytes, event.data.new_jmb))
         self._joined.extend((stream, person, position) for stream, person in change.joined)
 
-    def write(self, connection: Connection) -> None:
-        """Write everything, what ends to be known first."""
+    def _note_address(self, a: Answer, position: int) -> None:
+        if a.municipality is not None:
+            place = (a.municipality, address_key(a.settlement, a.street, a.house_number))
+            if place not in self.addresses:
+                self.addresses[place] = Address(a.municipality, a.settlement, a.street, a.house_number), position
+
+    def write_rest(self, connection: Connection, upto: int) -> None:
+        """End what was known at ``upto``, before this batch, and is no longer; write all but the stretches."""
         if self._closed:
-            persons, days, positions = zip(*self._closed, strict=True)
+            persons, stretches, positions = zip(*self._closed, strict=True)
             connection.execute(
                 """
                 UPDATE projection.stretch s SET known = int8range(lower(s.known), c.position)
                 FROM unnest(%s::uuid[], %s::daterange[], %s::int8[]) AS c(person, days, position)
-                WHERE s.person = c.person AND s.days = c.days AND upper_inf(s.known)
+                WHERE s.person = c.person AND s.days = c.days AND upper_inf(s.known) AND lower(s.known) <= %s
                 """,
-                (list(persons), list(days), list(positions)),
+                (array(persons), array(f'"{written_days(s.from_, s.to)}"' for s in stretches), array(positions), upto),
             )
-        rows = (
-            stretch_row(person, stretch, Range(since, None, "[)")) for (person, stretch), since in self.opened.items()
-        )
-        copy(connection, "stretch", STRETCH_COLUMNS, self._passing)
-        copy(connection, "stretch", STRETCH_COLUMNS, rows)
-        copy(connection, "audit_entry", AUDIT_COLUMNS, self._audit)
-        copy(connection, "link", (("position", "int8"), ("stream", "uuid"), ("new_jmb", "text")), self._links)
+        copy(connection, "audit_entry", for_copy(AUDIT_COLUMNS), self._audit)
+        copy(connection, "link", for_copy((("position", "int8"), ("stream", "uuid"), ("new_jmb", "text"))), self._links)
         for stream, person, position in self._joined:
             connection.execute(
                 """
@@ -252,38 +273,12 @@ def _write_persons(
     changed = chronicle.changed_held | (first_position.keys() - known.keys())
     if not changed:
         return
-    rows = ((p, first_position.get(p, 0), days_multirange(chronicle.held.get(p, ()))) for p in sorted(changed))
+    rows = (person_to_copy(p, first_position.get(p, 0), chronicle.held.get(p, ())) for p in sorted(changed))
     connection.execute("CREATE TEMP TABLE changed_person (LIKE projection.person) ON COMMIT DROP")
-    columns = (("person", "uuid"), ("first_position", "int8"), ("held", "datemultirange"))
-    copy(connection, "changed_person", columns, rows, schema="pg_temp")
+    copy(connection, "changed_person", for_copy(PERSON_COLUMNS), rows, schema="pg_temp")
     connection.execute(
         """
         INSERT INTO projection.person SELECT * FROM changed_person
         ON CONFLICT (person) DO UPDATE SET held = excluded.held
         """
     )
-
-
-def copy(
-    connection: Connection,
-    table: LiteralString,
-    columns: Sequence[tuple[str, str]],
-    rows: Iterable[Sequence[Any]],
-    *,
-    schema: LiteralString = "projection",
-) -> None:
-    """Write rows into a table by binary COPY; nothing is sent when there is none."""
-    rows = iter(rows)
-    first = next(rows, None)
-    if first is None:
-        return
-    statement = sql.SQL("COPY {}.{} ({}) FROM STDIN (FORMAT BINARY)").format(
-        sql.Identifier(schema),
-        sql.Identifier(table),
-        sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
-    )
-    with connection.cursor().copy(statement) as out:
-        out.set_types([kind for _, kind in columns])
-        out.write_row(first)
-        for row in rows:
-            out.write_row(row)

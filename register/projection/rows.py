@@ -1,9 +1,14 @@
-"""From the law's answers to the rows of the tables, and the keys they are found by."""
+"""From the law's answers to the rows of the tables, and the keys they are found by.
+
+A row is made from the same parts in two ways: of plain values, to be compared (``cvr verify``), and for COPY
+(:mod:`register.projection.copying`).
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,10 +19,19 @@ from psycopg.types.range import Range
 
 from register.law.alphabet import fold, sort_key
 from register.law.deletions import AuditEntry, Days
-from register.law.dossier import Stretch
+from register.law.dossier import Answer, Stretch
 from register.law.franchise import ALWAYS, FOREVER
+from register.projection.copying import (
+    rendered_days,
+    rendered_days_held,
+    rendered_json,
+    rendered_positions,
+    rendered_texts,
+)
 
 _LEADING_DIGITS: Final = re.compile(r"\s*([0-9]+)")
+#: Names and addresses come back again and again; folding one costs more than looking it up.
+_CACHED: Final = 1 << 16
 
 #: Columns of ``projection.stretch`` in the order of :func:`stretch_row`, with their PostgreSQL types for binary COPY.
 STRETCH_COLUMNS: Final[tuple[tuple[str, str], ...]] = (
@@ -64,49 +78,74 @@ AUDIT_COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("document", "jsonb"),
 )
 
+COVERAGE_COLUMNS: Final[tuple[tuple[str, str], ...]] = (
+    ("municipality", "text"),
+    ("address_key", "text"),
+    ("days", "daterange"),
+    ("known", "int8range"),
+    ("station", "text"),
+    ("ambiguous", "bool"),
+)
+
+PERSON_COLUMNS: Final[tuple[tuple[str, str], ...]] = (
+    ("person", "uuid"),
+    ("first_position", "int8"),
+    ("held", "datemultirange"),
+)
+
 
 def days_range(lower: date, upper: date) -> Range[date]:
     """Days ``[lower, upper)`` as PostgreSQL holds them: open ends are unbounded."""
     return Range(None if lower == ALWAYS else lower, None if upper == FOREVER else upper, "[)")
 
 
-def days_multirange(days: Days) -> Multirange[date]:
-    """Several intervals of days as one value."""
-    return Multirange([days_range(lower, upper) for lower, upper in days])
-
-
 def days_of(multirange: Multirange[date]) -> Days:
-    """The way back from :func:`days_multirange`."""
+    """The days of a multirange, as the law counts them."""
     return tuple((r.lower or ALWAYS, r.upper or FOREVER) for r in multirange)
 
 
+@lru_cache(_CACHED)
+def _folded(text: str | None) -> str:
+    return "" if text is None else fold(text)
+
+
+@lru_cache(_CACHED)
 def address_key(settlement: str | None, street: str | None, house_number: str | None) -> str:
     """What two addresses of a municipality must share to be covered alike: folded names and the leading digits."""
     digits = _LEADING_DIGITS.match(house_number or "")
-    return "\x1f".join(
-        (
-            "" if settlement is None else fold(settlement),
-            "" if street is None else fold(street),
-            digits[1] if digits else "",
-        )
-    )
+    return f"{_folded(settlement)}\x1f{_folded(street)}\x1f{digits[1] if digits else ''}"
 
 
 def name_key(surname: str, given_name: str, born_on: date) -> str:
     """What a search by name and date of birth goes by: script and case play no part."""
-    return f"{fold(surname)}\x1f{fold(given_name)}\x1f{born_on.isoformat()}"
+    return f"{_folded(surname)}\x1f{_folded(given_name)}\x1f{born_on.isoformat()}"
 
 
 def stretch_row(person: UUID, stretch: Stretch, known: Range[int]) -> tuple[Any, ...]:
     """One row of ``projection.stretch``, in the order of :data:`STRETCH_COLUMNS`."""
     a = stretch.answer
-    named = a.surname is not None and a.given_name is not None and a.parent_name is not None and a.born_on is not None
+    return (person, days_range(stretch.from_, stretch.to), known, a.entered, list(a.grounds), *_answered(a))
+
+
+def stretch_to_copy(person: UUID, stretch: Stretch, since: int, until: int | None) -> tuple[Any, ...]:
+    """The same for COPY; known from position ``since`` to ``until`` (None: still)."""
+    a = stretch.answer
     return (
-        person,
-        days_range(stretch.from_, stretch.to),
-        known,
+        person.bytes,
+        rendered_days(stretch.from_, stretch.to),
+        rendered_positions(since, until),
         a.entered,
-        list(a.grounds),
+        rendered_texts(a.grounds),
+        *_answered(a),
+    )
+
+
+def _answered(a: Answer) -> tuple[Any, ...]:
+    """The columns of an answer behind its grounds."""
+    by_name: tuple[str, bytes] | tuple[None, None] = (None, None)
+    if a.surname is not None and a.given_name is not None and a.parent_name is not None and a.born_on is not None:
+        by_name = _name_keys(a.surname, a.given_name, a.parent_name, a.born_on)
+    return (
         a.jmb,
         a.surname,
         a.given_name,
@@ -124,19 +163,32 @@ def stretch_row(person: UUID, stretch: Stretch, known: Range[int]) -> tuple[Any,
         a.mobile_team,
         a.marked_deceased,
         None if a.municipality is None else address_key(a.settlement, a.street, a.house_number),
-        name_key(a.surname, a.given_name, a.born_on) if named else None,  # type: ignore[arg-type]
-        sort_key(a.surname, a.given_name, a.parent_name, a.born_on) if named else None,  # type: ignore[arg-type]
+        *by_name,
     )
+
+
+@lru_cache(1 << 12)  # the stretches of one person follow one another
+def _name_keys(surname: str, given_name: str, parent_name: str, born_on: date) -> tuple[str, bytes]:
+    return name_key(surname, given_name, born_on), sort_key(surname, given_name, parent_name, born_on)
 
 
 def audit_row(entry: AuditEntry, part: int) -> tuple[Any, ...]:
     """One row of ``projection.audit_entry``; ``part`` counts the entries of one person at one position."""
+    document = None if entry.document is None else Jsonb(msgspec.to_builtins(entry.document))
+    days = days_range(entry.from_, entry.to)
+    return (entry.position, entry.person, part, entry.action, days, *_told(entry), document)
+
+
+def audit_to_copy(entry: AuditEntry, part: int) -> tuple[Any, ...]:
+    """The same for COPY."""
+    document = None if entry.document is None else rendered_json(entry.document)
+    days = rendered_days(entry.from_, entry.to)
+    return (entry.position, entry.person.bytes, part, entry.action, days, *_told(entry), document)
+
+
+def _told(entry: AuditEntry) -> tuple[Any, ...]:
+    """The columns of an entry between its days and its document."""
     return (
-        entry.position,
-        entry.person,
-        part,
-        entry.action,
-        days_range(entry.from_, entry.to),
         entry.ground,
         entry.article,
         entry.remark,
@@ -145,5 +197,9 @@ def audit_row(entry: AuditEntry, part: int) -> tuple[Any, ...]:
         entry.source,
         entry.id,
         entry.type,
-        None if entry.document is None else Jsonb(msgspec.to_builtins(entry.document)),
     )
+
+
+def person_to_copy(person: UUID, first_position: int, held: Days) -> tuple[Any, ...]:
+    """One row of ``projection.person`` for COPY, in the order of :data:`PERSON_COLUMNS`."""
+    return (person.bytes, first_position, rendered_days_held(held))
