@@ -296,7 +296,7 @@ def _take_status(
         case VotingBarred():
             facts.bars.append((event.source, event.id, data.ground))
         case VotingBarEnded():
-            facts.bar_ends.add((data.ends_source or event.source, data.ends))
+            facts.bar_ends.add(data.names(event.source))
         case EntityOption():
             facts.entity_option = data.entity
         case JmbReplaced():

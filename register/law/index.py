@@ -11,7 +11,18 @@ from typing import Any, Final
 
 import msgspec
 
-from register.law import calendar, competence, deletions, dossier, franchise, personal_number, persons, rolls, territory
+from register.law import (
+    calendar,
+    competence,
+    deletions,
+    dossier,
+    franchise,
+    personal_number,
+    persons,
+    rolls,
+    territory,
+    withdrawals,
+)
 
 
 class Provision(msgspec.Struct, frozen=True):
@@ -30,9 +41,11 @@ INDEX: Final[tuple[Provision, ...]] = (
     Provision("R3", "not deceased", (franchise.deceased, franchise.grounds, *_WHOLE)),
     Provision("R4", "citizenship not ended", (franchise.citizenship_ended, franchise.grounds, *_WHOLE)),
     Provision(
-        "R5", "full legal capacity not withdrawn", (franchise.legal_capacity_withdrawn, franchise.grounds, *_WHOLE)
+        "R5",
+        "full legal capacity not withdrawn",
+        (franchise.legal_capacity_withdrawn, franchise.grounds, withdrawals.withdrawals, *_WHOLE),
     ),
-    Provision("R6", "no bar in force", (franchise.bars_in_force, franchise.grounds, *_WHOLE)),
+    Provision("R6", "no bar in force", (franchise.bars_in_force, franchise.grounds, withdrawals.withdrawals, *_WHOLE)),
     Provision(
         "R7",
         "permanent residence, or refugee status",
@@ -103,6 +116,7 @@ INDEX: Final[tuple[Provision, ...]] = (
             calendar.check_conclusion,
             competence.may_look,
             deletions.audit_entries,
+            withdrawals.withdrawals,
             franchise.would_count_in,
             rolls.stand,
         ),

@@ -69,7 +69,7 @@ class Fault(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - the word of the glossary: the law speaks, nothing went wrong
     """The law does not allow it. Carries the provision, and the sentence a decision letter would use.
 
     ``faults`` point to the places in a message. The detail never contains personal data.

@@ -34,9 +34,10 @@ class Withdrawal(msgspec.Struct, frozen=True):
 
 
 def withdrawals(events: Iterable[Event]) -> tuple[Withdrawal, ...]:
-    """The withdrawals of one person, past and present, by position of the decision; without annulled ones.
+    """The withdrawals of one person, past and present, by position of the decision (Art. 3.6 d; R5, R6).
 
-    ``events``: all events of the person's numbers, in any order. A partial withdrawal of capacity is none (R5).
+    ``events``: all events of the person's numbers, in any order. Annulled notices and partial withdrawals of capacity
+    withdraw nothing.
     """
     ordered = in_order(live(events))
     found = [
@@ -62,7 +63,7 @@ def _withdrawal(
             ends = [
                 (e, d)
                 for e, d in ordered
-                if isinstance(d, VotingBarEnded) and (d.ends_source or e.source, d.ends) == (event.source, event.id)
+                if isinstance(d, VotingBarEnded) and d.names(e.source) == (event.source, event.id)
             ]
             ground = _BARS[data.ground]
         case _:
