@@ -172,7 +172,7 @@ def rows_of(
     if script != "latin" or kind in _OVERLAYS or (kind == "diplomatic-mission" and scope.municipality is None):
         found.sort(key=lambda row: _place(row, script))  # the roll's own order is the Latin one, by list
     for no, row in enumerate(found, 1):
-        yield _row(no, row)
+        yield _row(no, row, script)
 
 
 def title_of(called: ElectionCalled, script: Script) -> str:
@@ -256,13 +256,18 @@ def _place(row: Mapping[str, Any], script: Script) -> tuple[bytes, UUID]:
     return key, row["person"]
 
 
-def _row(no: int, row: Mapping[str, Any]) -> ListRow:
+def _row(no: int, row: Mapping[str, Any], script: Script) -> ListRow:
+    """One voter. A Latin list prints a name recorded in Cyrillic in Latin letters, which loses nothing; the other way
+    would be a guess (nj, lj, dž), so that a Cyrillic list prints names as they were recorded.
+    """
+    names = (row["surname"], row["given_name"], row["parent_name"])
+    surname, given_name, parent_name = map(alphabet.to_latin, names) if script == "latin" else names
     remark: Remark = "*M" if row["marked_deceased"] and row["mobile_team"] else "M" if row["mobile_team"] else ""
     return ListRow(
         no=no,
-        surname=row["surname"],
-        given_name=row["given_name"],
-        parent_name=row["parent_name"],
+        surname=surname,
+        given_name=given_name,
+        parent_name=parent_name,
         born_on=row["born_on"],
         remark="*" if row["marked_deceased"] and not remark else remark,
         municipality=row["municipality"],

@@ -267,6 +267,10 @@ def test_lists_drawn_after_later_events_have_the_same_bytes(hands: Hands, tmp_pa
     cyrillic = rows(before, f"polling-station_{BIHAC}_003A001_cyrillic.csv")
     assert [row["surname"] for row in latin] != [row["surname"] for row in cyrillic]
     assert sorted(row["born_on"] for row in latin) == sorted(row["born_on"] for row in cyrillic)
+    # A Latin list prints in Latin what was recorded in Cyrillic; a Cyrillic one guesses nothing.
+    assert {"Ćatić", "Čolić"} <= {row["surname"] for row in latin}
+    assert {"Ћатић", "Čolić"} <= {row["surname"] for row in cyrillic}
+    assert not any("Ћ" in row["surname"] for row in latin)
 
 
 def test_a_run_taken_up_again_draws_what_is_missing_and_is_on_record_once(hands: Hands, tmp_path: Path) -> None:

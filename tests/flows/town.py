@@ -29,7 +29,8 @@ CONCLUDED = datetime(2026, 8, 21, 6, tzinfo=UTC)
 LATER = datetime(2026, 8, 23, 6, tzinfo=UTC)
 
 SALT = "c2FtcGxlIHNhbHQgMTYgYg=="
-SURNAMES = ("Čolić", "Ćatić", "Đurić", "Džinić", "Njegovan", "Ljubić", "Žunić", "Abdić", "Šarić", "Vasić")
+#: Some names are recorded in Cyrillic.
+SURNAMES = ("Čolić", "Ћатић", "Đurić", "Džinić", "Njegovan", "Ljubić", "Žunić", "Abdić", "Šarić", "Vasić")
 GIVEN = ("Đenana", "Njegoš", "Ana", "Željko", "Ljilja", "Čedo")
 PARIS = "Ambasada BiH u Parizu, odjeljenje za građane"
 

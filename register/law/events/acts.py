@@ -55,7 +55,10 @@ class DrawnList(Data, frozen=True, kw_only=True):
 
 
 class ExcerptDrawn(Data, frozen=True, kw_only=True):
-    """An excerpt was drawn up from the concluded roll, Art. 3.6 b, c, e; its lists with their digests."""
+    """An excerpt was drawn up from the concluded roll, Art. 3.6 b, c, e; its lists with their digests.
+
+    The lists are personal: whoever knows the digest of a list with one voter could try names until one fits.
+    """
 
     TOPIC = "ba.cvr.excerpt-drawn.v1"
     excerpt: str
@@ -63,7 +66,7 @@ class ExcerptDrawn(Data, frozen=True, kw_only=True):
     kind: str
     conclusion: int
     format_version: int
-    lists: tuple[DrawnList, ...]
+    lists: Annotated[tuple[DrawnList, ...], PERSONAL]
 
 
 class ExcerptVerified(Data, frozen=True, kw_only=True):
