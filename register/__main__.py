@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 
 from register.access import IssuerError
-from register.cli import app
+from register.cli import app_for
 from register.database import DatabaseError
 from register.law.provisions import Refusal
 from register.settings import SettingsError
@@ -20,7 +20,7 @@ _UsageError: Final[Any] = typer.BadParameter.__base__
 def main() -> None:
     """Run the command line: exit 0 done, 1 failed, 2 done but something was refused or found."""
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app_for(sys.argv[1:])(standalone_mode=False))
     except _UsageError as error:
         error.show()
         sys.exit(1)  # not 2, as is usual: 2 says that something was refused

@@ -1,30 +1,53 @@
-"""The command line, ``cvr``. Each command has a module of its own; this one puts them together."""
+"""The command line, ``cvr``. Each command has a module of its own, which is imported when it is asked for.
+
+A worker that only seals need not load the pages; a token must come at once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
 import typer
 
-from register.cli import contracts, demo, excerpts, generate, intake, migrate, replay, serve, token, verify, worker
 from register.settings import NAMES
 
-_SETTINGS = "\n\n".join(f"{name}: {meaning}" for name, meaning in NAMES.items())
-
-app = typer.Typer(
-    name="cvr",
-    help="The Central Voters Register of Bosnia and Herzegovina.",
-    epilog=f"Settings come from the environment or from .env:\n\n{_SETTINGS}",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+#: Command -> module below this one; its function bears the command's name.
+COMMANDS: Final = (
+    "serve",
+    "demo",
+    "generate",
+    "intake",
+    "excerpts",
+    "replay",
+    "verify",
+    "token",
+    "migrate",
+    "worker",
+    "contracts",
 )
-app.command("serve")(serve.serve)
-app.command("demo")(demo.demo)
-app.command("generate")(generate.generate)
-app.command("intake")(intake.intake)
-app.command("excerpts")(excerpts.excerpts)
-app.command("replay")(replay.replay)
-app.command("verify")(verify.verify)
-app.command("token")(token.token)
-app.command("migrate")(migrate.migrate)
-app.command("worker", hidden=True)(worker.worker)
-app.command("contracts", hidden=True)(contracts.contracts)
+#: For the program's own use.
+HIDDEN: Final = frozenset({"worker", "contracts"})
+
+_SETTINGS: Final = "\n\n".join(f"{name}: {meaning}" for name, meaning in NAMES.items())
+
+
+def app_for(words: Sequence[str]) -> typer.Typer:
+    """The program for one command line: with the one command it names, else with all of them."""
+    app = typer.Typer(
+        name="cvr",
+        help="The Central Voters Register of Bosnia and Herzegovina.",
+        epilog=f"Settings come from the environment or from .env:\n\n{_SETTINGS}",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_register)
+    for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
+        app.command(name, hidden=name in HIDDEN)(getattr(import_module(f"register.cli.{name}"), name))
+    return app
+
+
+def _register() -> None:
+    """The Central Voters Register of Bosnia and Herzegovina."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from register.app import CONTRACTS, write_contracts
+from register.app.http import write_contracts
+from register.app.parts import CONTRACTS
 
 
 def contracts() -> None:

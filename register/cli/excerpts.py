@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from register.acts import elections
 from register.api.system import System
-from register.app import build, make_freezer, make_sealer
+from register.app.http import build
+from register.app.parts import make_freezer, make_sealer
 from register.cli.clock import current_clock
 from register.excerpts.fonts import LayoutError
 from register.excerpts.from_roll import DRAWN_KINDS

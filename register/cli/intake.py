@@ -15,7 +15,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from register.app import build, calm_collector
+from register.app.http import build
+from register.app.parts import calm_collector
 from register.cli.clock import current_clock
 from register.intake.answers import Answer
 from register.intake.batch import Intake

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from register.app import build, calm_collector
+from register.app.http import build
+from register.app.parts import calm_collector
 from register.audit.processes import cores
 from register.audit.replay import Replayed, Sink
 from register.audit.replay import replay as replay_all

@@ -8,7 +8,8 @@ from typing import Annotated, Final
 import typer
 import uvicorn
 
-from register.app import build, calm_collector, create_app
+from register.app.http import build, create_app
+from register.app.parts import calm_collector
 from register.cli.clock import server_clock
 from register.cli.worker import Work
 from register.cli.workers import Workers, register_command

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from register.app import build, calm_collector
+from register.app.http import build
+from register.app.parts import calm_collector
 from register.audit.processes import cores
 from register.audit.verify import Check, Parts, Report
 from register.audit.verify import verify as verify_all

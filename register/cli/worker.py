@@ -9,7 +9,7 @@ import threading
 from enum import StrEnum
 from typing import Final
 
-from register.app import make_freezer, make_runs, make_sealer, open_store
+from register.app.parts import make_freezer, make_runs, make_sealer, open_store
 from register.cli.clock import current_clock
 from register.database import Database, open_database
 from register.excerpts import worker as excerpts

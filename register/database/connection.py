@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from register.database.errors import DatabaseError
-from register.database.schema import APP_ROLE, pending, upgrade
+from register.database.schema import APP_ROLE, is_up_to_date
 from register.database.server import EmbeddedServer
 from register.settings import Settings
 
@@ -76,9 +76,13 @@ def open_database(settings: Settings, *, pool_size: int = POOL_SIZE, migrating: 
 def migrate(database: Database) -> list[str]:
     """Brings the schema up to date; the revisions it applied, oldest first. Waits for others who are at it."""
     with database.owner_engine() as engine:
-        missing = pending(engine)
+        if is_up_to_date(engine):
+            return []
+        from register.database import migrating  # noqa: PLC0415 - Alembic takes long to load and is rarely needed
+
+        missing = migrating.missing(engine)
         if missing:
-            upgrade(engine)
+            migrating.upgrade(engine)
     return missing
 
 
@@ -149,6 +153,10 @@ def _check_server(connection: psycopg.Connection[TupleRow]) -> None:
 
 def _check_schema(database: Database) -> None:
     with database.owner_engine() as engine:
-        missing = pending(engine)
+        if is_up_to_date(engine):
+            return
+        from register.database import migrating  # noqa: PLC0415 - Alembic takes long to load and is rarely needed
+
+        missing = migrating.missing(engine)
     if missing:
         raise DatabaseError(f"the database schema is behind (missing: {', '.join(missing)}): run `cvr migrate`")

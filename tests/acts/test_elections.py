@@ -13,7 +13,7 @@ import pytest
 
 from register.acts import elections, excerpts
 from register.acts.freezing import REGISTER, Freezer
-from register.app import read_reference
+from register.app.parts import read_reference
 from register.database import Database
 from register.law.competence import Caller
 from register.law.events import DrawnList, ElectionCalled, ElectionConcluded, ExcerptDrawn, RollFrozen

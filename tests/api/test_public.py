@@ -11,7 +11,7 @@ import httpx
 import sqlalchemy as sa
 
 from register.access.self_check import key_path
-from register.app import make_sealer
+from register.app.parts import make_sealer
 from register.law.events import Death
 from register.log.files import tiles_of
 from register.log.keys import check_signature

@@ -11,8 +11,9 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from register.app import build, make_sealer
-from register.cli import app
+from register.app.http import build
+from register.app.parts import make_sealer
+from register.cli import app_for
 from register.settings import Settings
 from tests.audit.conftest import House, people
 
@@ -37,18 +38,18 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunn
 
 def test_verify_says_that_all_is_well_or_where_it_is_not(run: CliRunner, settings: Settings) -> None:
     """Given a history, then exit 0 and "All is well"; given event 5 changed, then exit 2 and its position."""
-    well = run.invoke(app, ["verify"])
+    well = run.invoke(app_for([]), ["verify"])
     assert well.exit_code == 0, well.output
     assert "All is well: 29 events" in well.stdout
     with psycopg.connect(str(settings.database_url)) as owner:
         owner.execute("ALTER TABLE store.event DISABLE TRIGGER USER")
         owner.execute("UPDATE store.event SET recorded_at = recorded_at + interval '1 microsecond'"
                       " WHERE notification_id = 5")  # fmt: skip
-    wrong = run.invoke(app, ["verify"])
+    wrong = run.invoke(app_for([]), ["verify"])
     assert wrong.exit_code == 2
     assert "position 5: the event is not the one that the log vouches for" in wrong.stdout
     assert "Čolić" not in wrong.output
-    told = json.loads(run.invoke(app, ["verify", "--json"]).stdout)
+    told = json.loads(run.invoke(app_for([]), ["verify", "--json"]).stdout)
     assert told["ok"] is False
     assert next(c["findings"][0]["position"] for c in told["checks"] if c["verdict"] == "found") == 5
 
@@ -56,11 +57,11 @@ def test_verify_says_that_all_is_well_or_where_it_is_not(run: CliRunner, setting
 def test_replay_writes_a_file_whole_or_refuses(run: CliRunner, tmp_path: Path) -> None:
     """Given a history, then a file of everybody; given a position that is not there, then no file and another exit."""
     out = tmp_path / "register.csv"
-    done = run.invoke(app, ["replay", "--known-at", "16", "--on", "2026-05-01", "--out", str(out)])
+    done = run.invoke(app_for([]), ["replay", "--known-at", "16", "--on", "2026-05-01", "--out", str(out)])
     assert done.exit_code == 0, done.output
     assert out.read_text().count("\n") == 1 + 8
-    assert run.invoke(app, ["replay", "--on", "2026-05-01"]).stdout.startswith("person,jmb,entered")
+    assert run.invoke(app_for([]), ["replay", "--on", "2026-05-01"]).stdout.startswith("person,jmb,entered")
     for bad in (["--known-at", "30"], ["--known-at", "yesterday"], ["--out", "register.parquet"]):
-        refused = run.invoke(app, ["replay", "--out", str(tmp_path / "none.csv"), *bad])
+        refused = run.invoke(app_for([]), ["replay", "--out", str(tmp_path / "none.csv"), *bad])
         assert refused.exit_code != 0
     assert not (tmp_path / "none.csv").exists()

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from register.app import CONTRACTS, contract_text, openapi
+from register.app.http import contract_text, openapi
+from register.app.parts import CONTRACTS
 from register.intake.contracts import notice_schemas
 from register.intake.examples import EXAMPLES
 

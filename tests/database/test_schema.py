@@ -9,8 +9,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from alembic.script import ScriptDirectory
 
-from register.database import Database, DatabaseError, migrate, open_database, schema
+from register.database import Database, DatabaseError, migrate, migrating, open_database, schema
 from register.settings import Settings
 
 MIGRATE = """
@@ -25,10 +26,18 @@ with open_database(Settings(data=Path("."), database_url=sys.argv[1]), migrating
 
 
 def test_the_schema_built_from_nothing_is_the_one_the_rooms_declare(database: Database) -> None:
-    config = schema.alembic_config()
+    config = migrating.alembic_config()
     with database.owner_engine() as engine, engine.connect() as connection:
         config.attributes |= {"connection": connection, schema.COMPARING: True}
         command.check(config)
+
+
+def test_revisions_form_one_line_that_ends_with_the_highest_number() -> None:
+    script = ScriptDirectory.from_config(migrating.alembic_config())
+    assert script.get_heads() == [schema.newest()]
+    assert [r.revision for r in script.walk_revisions()] == sorted(
+        (p.stem for p in schema.MIGRATIONS.glob("versions/[0-9]*.py")), reverse=True
+    )
 
 
 def test_two_who_migrate_at_once_do_it_once(settings: Settings, empty_database_url: str) -> None:

@@ -25,7 +25,7 @@ from register.settings import Settings
 USER = """
 import os, sys, pkgutil  # what is loaded late must be loaded before the interpreter is out of reach
 from pathlib import Path
-from register.database import open_database
+from register.database import migrating, open_database
 from register.settings import Settings
 
 folder, uid = sys.argv[1:]

@@ -13,7 +13,8 @@ import pytest
 
 from register.access import issue
 from register.api.system import System
-from register.app import build, create_app, make_freezer, make_sealer
+from register.app.http import build, create_app
+from register.app.parts import make_freezer, make_sealer
 from register.excerpts import worker
 from register.law.competence import Role
 from register.projection import projector

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from register.app import build
+from register.app.http import build
 from register.intake.lines import Line as IntakeLine
 from register.law.competence import caller_for
 from register.projection.projector import follow

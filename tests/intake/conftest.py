@@ -12,7 +12,7 @@ import pytest
 
 from register.access import issue
 from register.api.system import System
-from register.app import build, create_app
+from register.app.http import build, create_app
 from register.intake.examples import EXAMPLES
 from register.law.competence import role_of
 from register.settings import Settings

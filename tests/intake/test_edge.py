@@ -11,7 +11,7 @@ import pytest
 
 from register.api.spool import IN_MEMORY, Spool
 from register.api.system import System
-from register.app import create_app
+from register.app.http import create_app
 
 SECRET = "0101970100017"
 

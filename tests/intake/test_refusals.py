@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from register.app import read_reference
+from register.app.parts import read_reference
 from register.intake.examples import EXAMPLES
 from register.intake.judge import days_late, judge
 from register.intake.parse import MAX_BYTES, Message, Unreadable, parse

@@ -12,7 +12,8 @@ import pytest
 
 from register.acts import elections
 from register.api.system import System
-from register.app import build, create_app, make_freezer, make_sealer
+from register.app.http import build, create_app
+from register.app.parts import make_freezer, make_sealer
 from register.excerpts.words import Language, translations
 from register.law.competence import Caller
 from register.law.events import ElectionCalled

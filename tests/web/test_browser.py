@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 from websockets.sync.client import ClientConnection, connect
 
-from register.app import create_app
+from register.app.http import create_app
 from tests.web.conftest import ELECTION, Register
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
