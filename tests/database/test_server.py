@@ -23,7 +23,7 @@ from register.database.server import SOCKET, SOCKET_PATH_LIMIT, EmbeddedServer
 from register.settings import Settings
 
 USER = """
-import os, sys, pkgutil  # what is loaded late must be loaded before the interpreter is out of reach
+import os, sys, pkgutil, procrastinate  # what is loaded late must be loaded before the interpreter is out of reach
 from pathlib import Path
 from register.database import migrating, open_database
 from register.settings import Settings
