@@ -24,6 +24,7 @@ COMMANDS: Final = (
     "verify",
     "token",
     "migrate",
+    "bench",
     "worker",
     "contracts",
 )

@@ -1,0 +1,76 @@
+"""``projection``: the projector, event store to tables with audit entries, beside COPY of the very rows it writes."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from register.projection.projector import follow
+from register.rehearsal.bench.ground import Beside, Connection, Ground, fill, stopwatch
+from register.rehearsal.bench.result import ROUNDS, Goal, Result, forget_peak, median, peak_rss_mib
+from register.store import Store
+
+SIZE: Final = 60_000
+GOAL: Final = Goal(0.25)
+#: What the projector writes, with an order in which rows were written.
+TABLES: Final = {
+    "projection.stretch": "lower(known), person, days",
+    "projection.person": "first_position",
+    "projection.audit_entry": "position, person, part",
+    "projection.coverage": "lower(known), municipality, address_key, days",
+    "projection.link": "position",
+    "projection.joined": "lower(known), stream",
+    "projection.station": "municipality, code",
+}
+
+
+def run(ground: Ground, size: int = SIZE) -> Result:
+    """Follow ``size`` events from nothing, in one process."""
+    values, ceilings, cpu = [], [], []
+    with ground.register() as (database, store), database.psycopg() as connection:
+        ground.say(f"recording {size:,} events")
+        events = fill(store, size)
+        beside = Beside(connection, TABLES)
+        for number in range(ROUNDS):
+            _begin_again(connection)
+            forget_peak()
+            begun = time.process_time()
+            with stopwatch() as taken:
+                _follow_all(connection, store)
+            cpu.append(events / (time.process_time() - begun))
+            values.append(events / taken[0])
+            ceilings.append(events / _copy(connection, beside))
+            ground.say(f"round {number + 1}: {values[-1]:,.0f} beside {ceilings[-1]:,.0f} events/s")
+        peak = peak_rss_mib()
+    return Result(
+        name="projection",
+        unit="events/s",
+        value=median(values),
+        ceiling=median(ceilings),
+        goal=GOAL,
+        size=events,
+        peak_rss_mib=peak,
+        beside={"events_per_second_of_its_own_cpu": median(cpu)},
+    )
+
+
+def _begin_again(connection: Connection) -> None:
+    for table in (*TABLES, "projection.progress", "projection.election"):
+        connection.execute(f"TRUNCATE {table}".encode())
+    connection.commit()
+
+
+def _follow_all(connection: Connection, store: Store) -> None:
+    while follow(connection, store):
+        pass
+
+
+def _copy(connection: Connection, beside: Beside) -> float:
+    """Seconds that COPY of the rows that are in the tables now takes, prebuilt, a transaction a table."""
+    streams = {table: beside.taken_out(table, order=order) for table, order in TABLES.items()}
+    beside.empty()
+    with stopwatch() as taken:
+        for table, stream in streams.items():
+            beside.put_in(table, stream)
+            connection.commit()
+    return taken[0]

@@ -1,0 +1,49 @@
+"""``replay``: the register folded again from the event store alone, beside reading and decoding it."""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+from register.audit.processes import cores
+from register.audit.replay import replay
+from register.rehearsal.bench.ground import UNTIL, Ground, fill, stopwatch
+from register.rehearsal.bench.result import ROUNDS, Goal, Result, forget_peak, median, peak_rss_mib
+
+SIZE: Final = 60_000
+GOAL: Final = Goal(0.3)
+
+
+def run(ground: Ground, size: int = SIZE) -> Result:
+    """Fold ``size`` events in one process, and read and decode them in one process.
+
+    Beside it: what all cores come to, the starting of their processes included, which counts for much at such sizes.
+    """
+    values, ceilings, together = [], [], []
+    with ground.register() as (database, store):
+        ground.say(f"recording {size:,} events")
+        events = fill(store, size)
+        forget_peak()
+        for number in range(ROUNDS):
+            with stopwatch() as taken:
+                replay(database.dsn, on=UNTIL, out=io.BytesIO(), processes=1)
+            values.append(events / taken[0])
+            with stopwatch() as taken:
+                for _ in store.events():
+                    pass
+            ceilings.append(events / taken[0])
+            ground.say(f"round {number + 1}: {values[-1]:,.0f} beside {ceilings[-1]:,.0f} events/s")
+            with stopwatch() as taken:
+                replay(database.dsn, on=UNTIL, out=io.BytesIO(), processes=cores())
+            together.append(events / taken[0])
+        peak = peak_rss_mib()
+    return Result(
+        name="replay",
+        unit="events/s",
+        value=median(values),
+        ceiling=median(ceilings),
+        goal=GOAL,
+        size=events,
+        peak_rss_mib=peak,
+        beside={"all_cores": median(together), "processes": cores()},
+    )
