@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -46,10 +46,10 @@ def file_of(folder: Path, authority: str) -> Path:
     return folder / f"{authority.replace(':', '_')}.ndjson"
 
 
-def write_feed(folder: Path, *, voters: int, seed: int, until: date) -> Written:
-    """Write a messy synthetic feed, a file for each authority."""
+def write_feed(folder: Path, municipalities: Sequence[str], *, voters: int, seed: int, until: date) -> Written:
+    """Write a messy synthetic feed about some municipalities, a file for each authority."""
     folder.mkdir(parents=True, exist_ok=True)
-    feed = Feed(voters, seed=seed, messy=True, until=until)
+    feed = Feed(voters, seed=seed, municipalities=municipalities, messy=True, until=until)
     files: dict[str, BinaryIO] = {}
     lines: Counter[str] = Counter()
     refused: defaultdict[str, dict[int, str]] = defaultdict(dict)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,13 +58,13 @@ class Client:
         """POST JSON, and get JSON."""
         return self._json("POST", path, token, json=body)
 
-    def wait_for(self, path: str, token: str, done: str, *, seconds: float) -> Iterator[Any]:
-        """Ask again and again until member ``done`` is true; every answer on the way."""
+    def wait_for(self, path: str, token: str, done: Callable[[Any], bool], *, seconds: float) -> Iterator[Any]:
+        """Ask again and again until an answer is ``done``; every answer on the way."""
         deadline = time.monotonic() + seconds
         while True:
             answer = self.get(path, token)
             yield answer
-            if answer.get(done):
+            if done(answer):
                 return
             if time.monotonic() > deadline:
                 raise DemoError(f"{path} took more than {seconds:.0f} seconds")
