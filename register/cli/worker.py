@@ -9,7 +9,7 @@ import threading
 from enum import StrEnum
 from typing import Final
 
-from register.app.parts import make_freezer, make_runs, make_sealer, open_store
+from register.app.parts import calm_collector, make_freezer, make_runs, make_sealer, open_store
 from register.cli.clock import current_clock
 from register.database import Database, open_database
 from register.excerpts import worker as excerpts
@@ -39,6 +39,7 @@ def worker(work: Work) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = read_settings()
     with open_database(settings, pool_size=4) as database, open_store(database, os.urandom) as store:
+        calm_collector()
         match work:
             case Work.PROJECTOR:
                 project(settings, database, store, stop)

@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
+from register.app.parts import calm_collector
 from register.rehearsal.bench.ground import Ground
 from register.rehearsal.bench.result import Result, Say
 from register.settings import Settings
@@ -55,6 +56,7 @@ def alone(name: str, size: int | None = None) -> Result:
 
 
 def _in_folder(name: str, size: int | None, say: Say) -> Result:
+    calm_collector()  # as every process of the register does that takes in or reads many events
     with _folder() as folder:
         return run(name, Ground(Settings(data=folder / "data"), say), size)
 
