@@ -269,10 +269,27 @@ def name_on(events: Events, day: date, member: str) -> Any:
 # --- numbers and persons ----------------------------------------------------------------------------------------------
 
 
+def said_of(events: Events, number: str) -> set[tuple[date, str]]:
+    """What the live citizen events of a number say of date of birth and sex."""
+    return {(e.data.born_on, e.data.sex) for e in of(events, Citizen) if e.data.jmb == number}
+
+
+def speak_for(events: Events, number: str, asked: set[str]) -> set[tuple[date, str]]:
+    """What is said of a number; of one that nothing is said of, what its neighbours by any live link say."""
+    if said_of(events, number):
+        return said_of(events, number)
+    found = set()
+    for link in of(events, JmbReplaced):
+        ends = {link.data.jmb, link.data.new_jmb}
+        if number in ends:
+            for neighbour in ends - asked - {number}:
+                found |= speak_for(events, neighbour, asked | {number})
+    return found
+
+
 def agree(events: Events, one: str, other: str) -> bool:
-    """Whether all live citizen events of the two numbers say the same of date of birth and sex."""
-    said = {(e.data.born_on, e.data.sex) for e in of(events, Citizen) if e.data.jmb in (one, other)}
-    return len(said) <= 1
+    """Whether all that speaks for the two numbers says the same of date of birth and sex."""
+    return len(speak_for(events, one, set()) | speak_for(events, other, set())) <= 1
 
 
 def links(events: Events) -> Events:

@@ -59,6 +59,13 @@ class RivalProjectorError(Exception):
     """Another projector moved the position meanwhile; nothing was written."""
 
 
+class UnfaithfulTablesError(Exception):
+    """The tables do not hold what the events gave before; nothing was written. ``cvr verify`` says where."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the register's tables are not what the events up to position {position} give")
+
+
 def position_of(connection: Connection) -> int:
     """The position the tables rest on."""
     row = connection.execute("SELECT position FROM projection.progress WHERE part = %s", (PART,)).fetchone()
@@ -136,8 +143,9 @@ def _linked_streams(connection: Connection, batch: Sequence[Event]) -> set[UUID]
         return streams
     annulled = {e.stream for e in batch if isinstance(e.data, Annulment)}
     numbers |= _numbers_of(connection, annulled)
-    new_streams, new_numbers = streams, numbers | replacing
-    while new_streams or replacing:
+    numbers |= replacing
+    new_streams, new_numbers = streams, numbers
+    while new_streams or new_numbers:
         found = connection.execute(
             """
             SELECT stream, new_jmb FROM projection.link
@@ -146,6 +154,7 @@ def _linked_streams(connection: Connection, batch: Sequence[Event]) -> set[UUID]
             (list(new_numbers), array(new_streams)),
         ).fetchall()
         # Both ends of each link: the stream it lies in with its number, the new number with the stream it has, if any.
+        # A new number nobody reported on has none, and yet connects all those that it replaces.
         replacing |= {number for _, number in found}
         there = {stream for stream, _ in found} | set(streams_of(connection, [f"jmb:{n}" for n in replacing]).values())
         new_streams = there - streams
@@ -153,8 +162,6 @@ def _linked_streams(connection: Connection, batch: Sequence[Event]) -> set[UUID]
         streams |= new_streams
         numbers |= new_numbers
         replacing = set()
-        if not new_numbers and not new_streams:
-            break
     return streams
 
 
@@ -242,7 +249,7 @@ class Writes:
         """End what was known at ``upto``, before this batch, and is no longer; write all but the stretches."""
         if self._closed:
             persons, stretches, positions = zip(*self._closed, strict=True)
-            connection.execute(
+            ended = connection.execute(
                 """
                 UPDATE projection.stretch s SET known = int8range(lower(s.known), c.position)
                 FROM unnest(%s::uuid[], %s::daterange[], %s::int8[]) AS c(person, days, position)
@@ -250,6 +257,8 @@ class Writes:
                 """,
                 (array(persons), array(f'"{written_days(s.from_, s.to)}"' for s in stretches), array(positions), upto),
             )
+            if ended.rowcount != len(self._closed):
+                raise UnfaithfulTablesError(upto)
         copy(connection, "audit_entry", for_copy(AUDIT_COLUMNS), self._audit)
         copy(connection, "link", for_copy((("position", "int8"), ("stream", "uuid"), ("new_jmb", "text"))), self._links)
         for stream, person, position in self._joined:

@@ -94,6 +94,18 @@ def test_two_numbers_replaced_by_one_are_one_person_before_anything_is_known_of_
     assert members(known(sent)) == {OLD: OLD, NEW: OLD}
 
 
+def test_two_strangers_are_not_made_one_by_a_slip_in_a_number_nobody_reported_on() -> None:
+    stranger = citizen(jmb=NEW_NUMBER, born="7.7.1960", sex="M")
+    sent = [citizen(), stranger, replaced_by(THIRD_NUMBER, "1.6.2010")]
+    slip = replaced_by(THIRD_NUMBER, "1.6.2010", jmb=NEW_NUMBER).under("slip")
+    assert members(known([*sent, slip])) == {OLD: OLD, NEW: NEW}
+    third = lives_in(BIHAC, "1.7.2015", jmb=THIRD_NUMBER)
+    assert members(known([*sent, slip, third])) == {OLD: OLD, NEW: NEW, THIRD: THIRD}
+    # The slip is taken back: the other replacement holds, for all days.
+    right = [*sent, slip, third, taken_back("slip", by=AUTHORITY)]
+    assert members(known(right)) == {OLD: THIRD, NEW: NEW, THIRD: THIRD}
+
+
 def test_a_link_between_numbers_that_disagree_links_nothing_and_shows_nothing() -> None:
     for other in (citizen(jmb=NEW_NUMBER, sex="M"), citizen(jmb=NEW_NUMBER, born="2.5.1980")):
         sent = [*OLD_NUMBER, other, replaced_by(NEW_NUMBER, "1.6.2010")]

@@ -31,6 +31,7 @@ from register.projection.projector import follow, position_of
 from register.store import Pending, Store
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+TABLES = ("progress", "stretch", "person", "link", "joined", "coverage", "station", "audit_entry")
 PAPER = Document(kind="final decision", number="1/26", issued_by="Court", issued_on=date(2026, 1, 1))
 
 
@@ -81,6 +82,11 @@ def lives(jmb: str, municipality: str, street: str, number: str, since: date) ->
     )
 
 
+def replaced(jmb: str, new_jmb: str, on: date) -> JmbReplaced:
+    """A number that was annulled and replaced."""
+    return JmbReplaced(jmb=jmb, new_jmb=new_jmb, effective_on=on, document=PAPER)
+
+
 def history(store: Store) -> None:
     """Two stations, three people: moves, a death taken back, capacity withdrawn and restored, a replaced number."""
     out = Authorities(store)
@@ -127,7 +133,7 @@ def test_the_tables_do_not_depend_on_the_size_of_a_batch(database: Database, sto
     found = []
     for limit in (1, 3, 5_000):
         with database.psycopg() as connection:
-            for table in ("progress", "stretch", "person", "link", "joined", "coverage", "station", "audit_entry"):
+            for table in TABLES:
                 connection.execute(f"DELETE FROM projection.{table}")
             connection.commit()
             while follow(connection, store, limit=limit):
@@ -216,3 +222,31 @@ def test_joining_and_parting_two_numbers_is_on_record(database: Database, store:
         (13, "deleted", "joined-number"),
         (14, "reinstated", "joined-number"),
     ]
+
+
+def test_a_link_through_a_number_nobody_reported_on_is_found_in_every_batch(database: Database, store: Store) -> None:
+    """Given two numbers replaced by one unreported one, when the person dies in a later batch, then it is deleted."""
+    out = Authorities(store)
+    out.send("registry-office:10049", citizen("A", "Čolić", date(1970, 1, 1)), citizen("B", "Čolić", date(1970, 1, 1)))
+    out.send("residence-authority:10049", lives("A", "10049", "Alipašina", "1", date(2000, 1, 1)))
+    out.send("residence-authority:10049", *(replaced(old, "X", date(2020, 1, 1)) for old in ("A", "B")))
+    out.send("registry-office:10049", Death(jmb="B", effective_on=date(2026, 2, 1)))
+    found = []
+    for limit in (1, 5_000):
+        with database.psycopg() as connection:
+            for table in TABLES:
+                connection.execute(f"DELETE FROM projection.{table}")
+            connection.commit()
+            while follow(connection, store, limit=limit):
+                pass
+            found.append({t: rows(connection, t) for t in TABLES if t != "progress"})
+    assert found[0] == found[1]
+    streams = [store.stream_of("jmb:A"), store.stream_of("jmb:B")]
+    person = min(stream for stream in streams if stream is not None)
+    with database.engine.connect() as connection:
+        alive = queries.voter(connection, person, date(2026, 1, 31), store.head())
+        dead = queries.voter(connection, person, date(2026, 2, 1), store.head())
+    assert alive is not None
+    assert alive["entered"]
+    assert dead is not None
+    assert list(dead["grounds"]) == ["deceased"]
