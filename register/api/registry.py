@@ -1,13 +1,14 @@
 """The register as those see it who keep it, each in its area: a voter, a voter's history, the entries (Art. 3.1).
 
 A voter outside the caller's mandate gets the answer of an unknown one, and every look is journalled before it is
-answered, also the one that finds nobody.
+answered, also the one that finds nobody. A commission's mandate is over those who belong to its municipality today,
+by all that is known; no day and no position asked for opens another's life, or a voter's years elsewhere.
 """
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -17,7 +18,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from register.access import current_caller
 from register.api import problems
 from register.api.bodies import SmallBody, decode
-from register.api.entries import Entry, History, entry_of, history_of
+from register.api.entries import Entered, Entry, History, PersonEvent, TimelineStretch, entry_of, history_of
 from register.api.knowledge import (
     PRIVATE,
     AskedFor,
@@ -33,8 +34,8 @@ from register.api.knowledge import (
 )
 from register.api.system import CurrentSystem, System
 from register.law import personal_number
-from register.law.competence import Caller, Scope, may_look
-from register.law.events import Name
+from register.law.competence import SOURCE_PREFIX, Caller, Scope, may_look, municipality_of, role_of
+from register.law.events import AboutPerson, Annulment, Name
 from register.law.provisions import Refusal
 from register.projection import queries
 from register.settings import today
@@ -112,13 +113,20 @@ async def read_voter(person: str, system: CurrentSystem, caller: CurrentCaller, 
 
 @router.get("/v1/voters/{person}/history", responses=PROBLEMS | problems.responses(404) | answers(History))
 async def read_history(person: str, system: CurrentSystem, caller: CurrentCaller, asked: AskedFor) -> Response:
-    """A person's timeline, the events it rests on, and the deletions and reinstatements."""
+    """A person's timeline, the events it rests on, and the deletions and reinstatements.
+
+    A commission is shown what of it lies in its own municipality. ``on`` plays no part: a history is of all days.
+    """
     scope = may_look(caller, "voters")
 
     def work(connection: sa.Connection, position: int) -> History | None:
-        who = _look_up(system, connection, scope, person, asked.day(system.clock()), position)
+        who = _look_up(system, connection, scope, person, None, position)
         found = None if who is None else history_of(system, connection, who, position)
-        _journal_person(connection, system, caller, "voter-history", person, who, position=position)
+        if found is not None and not scope.everything:
+            found = within(found, scope)
+        _journal_person(
+            connection, system, caller, "voter-history", person, None if found is None else who, position=position
+        )
         return found
 
     return _answer(await resting_on(system, asked, work))
@@ -189,6 +197,55 @@ def read_question(body: bytes) -> ByNumber | ByName:
     return decode(body, ByName)
 
 
+# --- what of a history lies in a commission's municipality ----------------------------------------------------------
+
+
+def within(history: History, scope: Scope) -> History | None:
+    """What of a history lies within a mandate over municipalities (Art. 3.1); None when nothing of the timeline does.
+
+    That is: the stretches in which the voter resides or counts there; the events that authorities of the municipality
+    sent, or that took effect in those stretches and name no other municipality; the audit entries that count there.
+    What a court issued is not among a commission's papers, so its documents are left out.
+    """
+    timeline = [s for s in history.timeline if scope.covers(s.municipality) or scope.covers(s.counts_in)]
+    if not timeline:
+        return None
+    concerning = {(e.source, e.id) for e in history.events if _concerns(e, timeline, scope)}
+    events = [e for e in history.events if (e.source, _annulled(e) or e.id) in concerning]
+    return msgspec.structs.replace(
+        history,
+        timeline=timeline,
+        events=[_without_court_papers(event) for event in events],
+        audit=[_without_court_papers(entry) for entry in history.audit if scope.covers(entry.municipality)],
+    )
+
+
+def _concerns(event: PersonEvent, timeline: list[TimelineStretch], scope: Scope) -> bool:
+    if scope.covers(municipality_of(event.source.removeprefix(SOURCE_PREFIX))):
+        return True
+    data = event.data
+    place: str | None = getattr(data, "municipality", None)
+    if not isinstance(data, AboutPerson) or not (place is None or scope.covers(place)):
+        return False
+    return any((s.from_ or date.min) <= data.effective_on < (s.to or date.max) for s in timeline)
+
+
+def _annulled(event: PersonEvent) -> str | None:
+    """The id of the event that this one annuls; it goes with it, being its sender's."""
+    return event.data.annuls if isinstance(event.data, Annulment) else None
+
+
+Sent = TypeVar("Sent", PersonEvent, Entered)
+
+
+def _without_court_papers(sent: Sent) -> Sent:
+    if role_of(sent.source.removeprefix(SOURCE_PREFIX)) != "court":
+        return sent
+    if isinstance(sent, Entered):
+        return msgspec.structs.replace(sent, document=None)
+    return msgspec.structs.replace(sent, data=msgspec.structs.replace(sent.data, document=None))
+
+
 # --- finding --------------------------------------------------------------------------------------------------------
 
 
@@ -199,17 +256,28 @@ def _find(system: System, connection: sa.Connection, question: ByNumber | ByName
 
 
 def _within(
-    system: System, connection: sa.Connection, scope: Scope, persons: list[UUID], on: date, position: int
+    system: System, connection: sa.Connection, scope: Scope, persons: list[UUID], on: date | None, position: int
 ) -> list[UUID]:
-    """Those of the persons whom the caller's mandate reaches: where they reside or count today or on the day asked."""
+    """Those of the persons whom the caller's mandate reaches.
+
+    They must reside or count in its area today, by all that the tables know; and on the day asked for, if one is
+    (``on``), by what was known at ``position``.
+    """
     if scope.everything or not persons:
         return persons
-    places = queries.municipalities_of(connection, persons, {on, today(system.clock())}, position)
-    return [who for who in persons if any(scope.covers(place) for place in places[who])]
+    newest = queries.position(connection)
+    # A number known apart at that position may by now belong to somebody known by another id.
+    selves = {who: queries.person_of(connection, who, newest) or who for who in persons}
+    places = queries.municipalities_of(connection, {*selves.values()}, {today(system.clock())}, newest)
+    found = [who for who in persons if any(map(scope.covers, places[selves[who]]))]
+    if on is not None and found:
+        then = queries.municipalities_of(connection, found, {on}, position)
+        found = [who for who in found if any(map(scope.covers, then[who]))]
+    return found
 
 
 def _look_up(
-    system: System, connection: sa.Connection, scope: Scope, person: str, on: date, position: int
+    system: System, connection: sa.Connection, scope: Scope, person: str, on: date | None, position: int
 ) -> UUID | None:
     """The person behind an opaque id, also one that was joined to another; None when unknown or out of reach."""
     stream = _opaque(person)

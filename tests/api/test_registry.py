@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -93,11 +94,62 @@ async def test_a_voter_of_elsewhere_is_unknown_to_a_commission(world: World, cli
     ]
     assert unknown == [[], [], [world.person(number(0))]]
     assert (await client.get(f"/v1/register?municipality={KLJUC}", headers=commission)).status_code == 403
-    # Who moves here is seen from that day on, and still by whom the voter has left, for the days before.
-    world.move(number(0), KLJUC, date(2026, 2, 1))
-    mine = world.person(number(0))
-    assert (await client.get(f"/v1/voters/{mine}", headers=commission)).status_code == 404
-    assert (await client.get(f"/v1/voters/{mine}?on=2026-01-31", headers=commission)).status_code == 200
+
+
+async def test_who_has_left_is_unknown_whatever_day_and_position_are_asked_for(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    before = world.system.store.head()
+    world.move(number(0), KLJUC, date(2010, 2, 1))
+    gone, commission = world.person(number(0)), world.headers("municipal-commission:10049")
+    for path in ("", "/history"):
+        for asked in ("", "?on=2005-01-01", f"?known_at={before}", f"?on=2005-01-01&known_at={before}"):
+            answer = await client.get(f"/v1/voters/{gone}{path}{asked}", headers=commission)
+            assert (answer.status_code, "Čolić" in answer.text) == (404, False), path + asked
+    for asked in ("", "?on=2005-01-01", f"?known_at={before}"):
+        told = await client.post(f"/v1/voters/query{asked}", json={"jmb": number(0)}, headers=commission)
+        assert told.json()["persons"] == [], asked
+    assert world.person(number(0)) not in str([e for e in journal(world) if e["detail"]["found"]])
+
+
+async def test_a_commission_sees_of_a_voter_who_moved_here_the_time_here_alone(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    before = world.system.store.head()
+    barred = CapacityWithdrawn(jmb=number(3), effective_on=date(2008, 1, 1), extent="full", document=PAPER)
+    world.send("court:basic-court-bihac", barred)
+    world.send(
+        "court:basic-court-bihac", CapacityRestored(jmb=number(3), effective_on=date(2009, 1, 1), document=PAPER)
+    )
+    world.move(number(3), BIHAC, date(2010, 2, 1))
+    first = world.send("court:basic-court-bihac", msgspec.structs.replace(barred, effective_on=date(2012, 1, 1)))
+    world.send(
+        "court:basic-court-bihac", CapacityRestored(jmb=number(3), effective_on=date(2013, 1, 1), document=PAPER)
+    )
+    mine, commission = world.person(number(3)), world.headers("municipal-commission:10049")
+    path = f"/v1/voters/{mine}"
+    assert (await client.get(path, headers=commission)).status_code == 200
+    assert (await client.get(f"{path}?on=2011-01-01", headers=commission)).status_code == 200
+    for asked in ("on=2005-01-01", f"known_at={before}", f"on=2011-01-01&known_at={before}"):
+        assert (await client.get(f"{path}?{asked}", headers=commission)).status_code == 404, asked
+    assert (await client.get(f"{path}/history?known_at={before}", headers=commission)).status_code == 404
+    told = await client.get(f"{path}/history?on=2005-01-01", headers=commission)
+    history = told.json()
+    assert [(s["from"], s["municipality"]) for s in history["timeline"]] == [
+        ("2010-02-01", BIHAC),
+        ("2012-01-01", BIHAC),
+        ("2013-01-01", BIHAC),
+    ]
+    assert [(e["type"], e["data"].get("document")) for e in history["events"]] == [
+        ("ba.cvr.residence.v1", None),
+        ("ba.cvr.capacity-withdrawn.v1", None),
+        ("ba.cvr.capacity-restored.v1", None),
+    ]
+    assert [(e["position"], e["document"]) for e in history["audit"]] == [(first, None), (first + 1, None)]
+    assert KLJUC not in told.text
+    assert PAPER.number not in told.text
+    whole = (await client.get(f"{path}/history", headers=world.headers("cec"))).json()
+    assert len(whole["events"]) == 7
 
 
 async def test_as_of_a_day_and_a_position_or_an_instant(world: World, client: httpx.AsyncClient) -> None:
