@@ -18,8 +18,9 @@ from register.settings import read_settings, today
 def demo(voters: Annotated[int, typer.Option(min=500, help="How many generated people.")] = VOTERS) -> None:
     """Show the main job from nothing, in ./demo (or CVR_DATA): notices, register, election, lists, verification."""
     settings = read_settings()
-    if "CVR_DATA" not in os.environ:
-        settings = dataclasses.replace(settings, data=Path.cwd() / "demo")
+    data = settings.data if "CVR_DATA" in os.environ else Path.cwd() / "demo"
+    # Only ever the embedded database of its own folder, and its own issuer: generated people go nowhere else.
+    settings = dataclasses.replace(settings, data=data, database_url=None, issuer=None, jwks_url=None)
     try:
         code = tell(settings, today(current_clock(settings)()), voters=voters)
     except DemoError as error:

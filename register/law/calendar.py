@@ -24,6 +24,9 @@ DISPLAY_TO: Final = 90
 OPTIONS: Final = 75
 CONCLUSION: Final = 45
 CONCLUSION_EARLY: Final = 20
+#: What lies outside is a slip of the pen: the first elections were held in 1990, and none is called years ahead.
+EARLIEST: Final = date(1990, 1, 1)
+LONGEST: Final = timedelta(days=3 * 366)
 
 
 class Calendar(msgspec.Struct, frozen=True):
@@ -89,6 +92,8 @@ def check_call(called: ElectionCalled, today: date) -> None:
     tomorrow, a call less than 150 days before an election that is not early, a call on or after election day, and a
     last day for options that an early election lacks, another election has, or that lies outside call .. conclusion.
     """
+    if called.called_on < EARLIEST or called.day > called.called_on + LONGEST:
+        raise _refusal("The days of the call cannot be meant", "/called_on")
     if called.called_on > today:
         raise _refusal("An election cannot be recorded as called on a day that has not come yet", "/called_on")
     if called.called_on >= called.day:

@@ -151,7 +151,8 @@ def test_an_excerpt_is_verified_and_certified_by_two_people_in_this_order(store:
     assert refused("verify", CEC) == ("calendar", "Art. 3.6 e")
     lists = (DrawnList(name="x", rows=1, sha256="0" * 64),)
     drawn = ExcerptDrawn(excerpt="run", election="local-2028", kind="mail", conclusion=2, format_version=1, lists=lists)
-    store.append([Pending(source=REGISTER, id="excerpt-drawn:run", time=CONCLUDED, data=drawn, salt="")], now=CONCLUDED)
+    noted = Pending(source=REGISTER, id="excerpt-drawn:run", time=CONCLUDED, data=drawn, salt="cw==")
+    store.append([noted], now=CONCLUDED)
     assert refused("certify", CEC) == ("calendar", "Art. 3.6 e")
     assert refused("verify", Caller("x", "municipal-commission", "municipal-commission:10049"))[0] == "not-competent"
     assert (take("verify", CEC), take("verify", CEC)) == ("recorded", "repeated")

@@ -142,3 +142,19 @@ def test_days_are_days_of_sarajevo(instant: datetime, day: date) -> None:
 def test_an_instant_without_a_time_zone_falls_on_no_day() -> None:
     with pytest.raises(ValueError, match="time zone"):
         civil_day(datetime(2024, 1, 1))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("called_on", "day"), [("0001-01-01", "0001-01-02"), ("1989-12-31", "1990-06-01"), ("2026-01-01", "9999-12-31")]
+)
+def test_a_call_whose_days_cannot_be_meant_is_refused(called_on: str, day: str) -> None:
+    called = ElectionCalled(
+        election="slip",
+        kind="general",
+        early=False,
+        day=date.fromisoformat(day),
+        called_on=date.fromisoformat(called_on),
+    )
+    with pytest.raises(Refusal) as refused:
+        check_call(called, date(2026, 1, 1))
+    assert (refused.value.kind, refused.value.provision) == ("calendar", "Art. 1.14")

@@ -5,16 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from msgspec import Meta
-
-from register.law.events.forms import PERSONAL, Data, MunicipalityCode, Sha256
+from register.law.events.forms import PERSONAL, Data, ElectionId, MunicipalityCode, Sha256
 
 
 class ElectionCalled(Data, frozen=True, kw_only=True):
     """The CEC calls an election, Art. 1.14; ``municipalities`` empty means all."""
 
     TOPIC = "ba.cvr.election-called.v1"
-    election: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    election: ElectionId
     kind: Literal["general", "local"]
     early: bool
     day: date

@@ -6,7 +6,6 @@ from datetime import date
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
 
 from register.law.events.forms import (
     PERSONAL,
@@ -14,6 +13,7 @@ from register.law.events.forms import (
     CountryCode,
     Data,
     Document,
+    ElectionId,
     HouseNumber,
     MunicipalityCode,
     Name,
@@ -32,7 +32,7 @@ class VotingOption(AboutPerson, frozen=True, kw_only=True):
     country: Annotated[CountryCode | None, PERSONAL] = None
     foreign_address: Annotated[Text | None, PERSONAL] = None
     mission: Annotated[Name | None, PERSONAL] = None
-    election: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    election: ElectionId | None = None
 
 
 class ReportedDeceased(AboutPerson, frozen=True, kw_only=True):

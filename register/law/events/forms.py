@@ -21,11 +21,15 @@ Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=_PRINTABLE)]
 Text = Annotated[str, Meta(min_length=1, max_length=500, pattern=_PRINTABLE)]
 #: Form is judged by law/personal_number, so that a wrong number is a ``jmb`` problem, not a ``schema`` one.
 Jmb = Annotated[str, Meta(max_length=64, extra_json_schema={"pattern": "^[0-9]{13}$"})]
-MunicipalityCode = Annotated[str, Meta(pattern=r"^[0-9]{5}$")]
-CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
-StationCode = Annotated[str, Meta(min_length=1, max_length=20, pattern=r"^[A-Za-z0-9._-]+$")]
-NoticeId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+# In a pattern "(?!\\n)$" is the very end: "$" alone matches before a line break too, in Python.
+MunicipalityCode = Annotated[str, Meta(pattern=r"^[0-9]{5}(?!\n)$")]
+CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$")]
+#: Begins with a letter or digit, so that it can name a file, and is nothing one could take for a personal number.
+_CODE = r"^(?![0-9]{13}(?!\n)$)[A-Za-z0-9][A-Za-z0-9._-]*(?!\n)$"
+StationCode = Annotated[str, Meta(min_length=1, max_length=20, pattern=_CODE)]
+ElectionId = Annotated[str, Meta(min_length=1, max_length=64, pattern=_CODE)]
+NoticeId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,128}(?!\n)$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
 HouseNumber = Annotated[int, Meta(ge=0, le=99999)]
 Sex = Literal["F", "M"]
 Entity = Literal["FBiH", "RS"]

@@ -88,12 +88,18 @@ class Client:
         return response.json()
 
 
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment of the demo's processes: its folder, and nothing that leads to another register (nor a .env)."""
+    elsewhere = dict.fromkeys(("CVR_DATABASE_URL", "CVR_ISSUER", "CVR_JWKS_URL"), "")
+    return os.environ | elsewhere | {"CVR_DATA": str(settings.data)}
+
+
 @contextmanager
 def serving(settings: Settings) -> Iterator[Client]:
     """``cvr serve`` over the demo's folder for as long as the block lasts."""
     port = _free_port()
     command = [sys.executable, "-m", "register", "serve", "--port", str(port)]
-    environment = os.environ | {"CVR_DATA": str(settings.data)}
+    environment = environment_of(settings)
     log = settings.data / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -14,7 +13,7 @@ import msgspec
 
 from register.law.calendar import CONCLUSION
 from register.rehearsal.demo.feeding import Taken, Written, send_feed, write_feed
-from register.rehearsal.demo.server import Client, DemoError, serving
+from register.rehearsal.demo.server import Client, DemoError, environment_of, serving
 from register.rehearsal.demo.teller import Teller
 from register.settings import Settings
 
@@ -44,6 +43,8 @@ class Plan(msgspec.Struct):
 def tell(settings: Settings, today: date, *, voters: int = VOTERS) -> int:
     """Tell the story in the folder the settings name; the exit code: 0 when all went as it should, else 1."""
     teller = Teller()
+    if (settings.data / "postgres").exists() and not (settings.data / _STATE).exists():
+        raise DemoError(f"{settings.data} holds a register that is no demo's; name another folder by CVR_DATA")
     settings.data.mkdir(parents=True, exist_ok=True)
     plan, again = _plan(settings.data / _STATE, today, voters)
     teller.say(f"Everything here is about people who do not exist. Folder: {settings.data}")
@@ -258,7 +259,7 @@ def _settled(run: Any) -> bool:
 def _verify(teller: Teller, settings: Settings) -> bool:
     with teller.step("The history is verified"):
         command = [sys.executable, "-m", "register", "verify"]
-        environment = os.environ | {"CVR_DATA": str(settings.data)}
+        environment = environment_of(settings)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         for line in (done.stdout if done.returncode in (0, 2) else done.stdout + done.stderr).splitlines():
             teller.say(line)
