@@ -24,7 +24,8 @@ from register.store import Store, Together
 class System:
     """What one process of the register works with. ``entropy(n)`` gives n unpredictable bytes.
 
-    ``reference`` is the version of the reference data. ``lags`` tell for each follower of the event store (``projection``, ``log``) how many events it is behind.
+    ``reference`` is the version of the reference data. ``lags`` tell for each follower of the event store
+    (``projection``, ``log``) how many events it is behind.
     """
 
     settings: Settings
@@ -44,8 +45,8 @@ class System:
     metrics: Metrics = field(default_factory=Metrics)
 
 
-def system_of(request: Request) -> System:
-    """Dependency: the parts of the register this request is answered with."""
+async def system_of(request: Request) -> System:
+    """Dependency: the parts of the register this request is answered with. Async, so that it costs no thread."""
     return cast("System", request.app.state.system)
 
 
