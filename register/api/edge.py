@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from register.api import problems
+from register.intake.failures import places
 
 if TYPE_CHECKING:
     from register.api.system import System
@@ -51,7 +51,7 @@ class Edge:
         except ClientDisconnect:
             pass  # nobody is left to be told
         except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an answer
-            _log.error("unexpected %s in %s\n%s", type(error).__name__, _route(scope), _places(error))
+            _log.error("unexpected %s in %s\n%s", type(error).__name__, _route(scope), places(error))
             if status:
                 raise AnswerCutError from None
             await problems.plain(500)(scope, receive, marking)
@@ -66,10 +66,3 @@ class AnswerCutError(Exception):
 def _route(scope: Scope) -> str:
     """The template of the route that was found, such as ``/v1/notices/{id}``."""
     return str(getattr(scope.get("route"), "path", "none"))
-
-
-def _places(error: BaseException) -> str:
-    """Where in the program an error came from: files and lines. What it says may be personal, so it is left out."""
-    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-    causes = [cause for cause in (*inner, error.__cause__) if cause is not None]
-    return "".join([*traceback.format_tb(error.__traceback__), *(f"{type(c).__name__}:\n{_places(c)}" for c in causes)])

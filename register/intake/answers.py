@@ -8,6 +8,8 @@ from uuid import UUID
 
 import msgspec
 
+from register.intake import failures
+from register.intake.failures import Failure
 from register.intake.judge import days_late
 from register.law.events import NOTICE_TYPES, Event
 from register.law.provisions import STATUS, TITLES, Fault, Refusal
@@ -62,12 +64,12 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     days_late: int | None = None
 
 
-def problem_of(refusal: Refusal, instance: UUID) -> Problem:
-    """Return the problem that tells of a refusal (contract: sections 2 and 3)."""
+def problem_of(refusal: Refusal | Failure, instance: UUID) -> Problem:
+    """Return the problem that tells of a refusal, or of a bug (contract: sections 2 and 3)."""
     return Problem(
         type=PROBLEM_TYPE + refusal.kind,
-        title=TITLES[refusal.kind],
-        status=STATUS[refusal.kind],
+        title=TITLES[refusal.kind] if isinstance(refusal, Refusal) else failures.TITLE,
+        status=STATUS[refusal.kind] if isinstance(refusal, Refusal) else failures.STATUS,
         detail=refusal.detail,
         instance=instance.urn,
         provision=refusal.provision,

@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 from register.intake.answers import Answer, End, problem_of
+from register.intake.failures import Failure, failure_of
 from register.intake.journal import Journal, Refused
 from register.intake.judge import days_late, judge, with_provision
 from register.intake.lines import Line
@@ -33,11 +34,14 @@ _SALT: Final = 16
 
 
 class Judged(NamedTuple):
-    """A line after reading and judging: to be recorded, or refused. ``id`` is None where it could not be read."""
+    """A line after reading and judging: to be recorded, refused, or not judged because of a bug.
+
+    ``id`` is None where it could not be read.
+    """
 
     line: Line
     id: str | None
-    verdict: Pending | Refusal
+    verdict: Pending | Refusal | Failure
     late: int | None = None
 
 
@@ -75,7 +79,7 @@ class Intake:
         self._entropy = entropy
 
     def judge(self, lines: Sequence[Line], caller: Caller) -> list[Judged]:
-        """Read and judge lines, without the database."""
+        """Read and judge lines, without the database. A bug that shows in one of them is that line's alone."""
         received = civil_day(self._clock())
         salts = self._entropy(_SALT * len(lines))
         return [
@@ -84,12 +88,18 @@ class Intake:
         ]
 
     def _judged(self, line: Line, caller: Caller, *, received_on: date, salt: bytes) -> Judged:
-        message = parse(line.content)
-        if isinstance(message, Unreadable):
-            return Judged(line, message.id, message.refusal)
-        refusal = judge(message, caller, received=received_on, municipalities=self._municipalities)
-        if refusal is not None:
-            return Judged(line, message.id, refusal)
+        notice_id: str | None = None
+        try:
+            message = parse(line.content)
+            notice_id = message.id
+            if isinstance(message, Unreadable):
+                return Judged(line, notice_id, message.refusal)
+            refusal = judge(message, caller, received=received_on, municipalities=self._municipalities)
+            if refusal is not None:
+                return Judged(line, notice_id, refusal)
+            late = days_late(message.data, message.time)
+        except Exception as error:  # noqa: BLE001 - a 500 for this line: every resend would take down those beside it
+            return Judged(line, notice_id, failure_of(error))
         pending = Pending(
             source=message.source,
             id=message.id,
@@ -97,7 +107,7 @@ class Intake:
             data=message.data,
             salt=b2a_base64(salt, newline=False).decode(),
         )
-        return Judged(line, message.id, pending, days_late(message.data, message.time))
+        return Judged(line, notice_id, pending, late)
 
     def record(self, judged: Sequence[Judged], caller: Caller) -> list[Answer]:
         """Record what may be recorded, in one append; keep the rest in the journal; then answer.
@@ -143,11 +153,15 @@ class Intake:
         now = self._clock()
         each = iter(receipts)
         for item in judged:
-            receipt = _refused(item.verdict) if isinstance(item.verdict, Refusal) else next(each)
-            if receipt.refusal is None:
-                answers.append(Answer(item.line.number, item.id, receipt.status, receipt.position, item.late))
-                continue
-            refusal = with_provision(receipt.refusal)
+            refusal: Refusal | Failure
+            if isinstance(item.verdict, Pending):
+                receipt = next(each)
+                if receipt.refusal is None:
+                    answers.append(Answer(item.line.number, item.id, receipt.status, receipt.position, item.late))
+                    continue
+                refusal = with_provision(receipt.refusal)
+            else:
+                refusal = item.verdict if isinstance(item.verdict, Failure) else with_provision(item.verdict)
             instance = UUID(bytes=self._entropy(16), version=4)
             problem = problem_of(refusal, instance)
             answers.append(Answer(item.line.number, item.id, "refused", problem=problem))
@@ -190,7 +204,3 @@ _encoder: Final = msgspec.json.Encoder()
 def answer_lines(answers: Sequence[Answer | End]) -> bytes:
     """Return answers as NDJSON."""
     return _encoder.encode_lines(answers)
-
-
-def _refused(refusal: Refusal) -> Receipt:
-    return Receipt(status="refused", refusal=refusal)

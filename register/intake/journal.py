@@ -9,8 +9,9 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
+from register.intake.failures import Failure
 from register.intake.tables import REFUSED
-from register.law.provisions import Fault, ProblemKind, Refusal
+from register.law.provisions import Fault, Refusal
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +22,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     sub: str
     notice_id: str | None
     instance: UUID
-    refusal: Refusal
+    refusal: Refusal | Failure
     line: bytes
     id: int = 0
 
@@ -76,8 +77,12 @@ class Journal:
 
 
 def _entry(row: sa.Row[tuple[object, ...]]) -> Refused:
-    kind: ProblemKind = row.problem
-    faults = msgspec.convert(row.faults, tuple[Fault, ...])
+    refusal: Refusal | Failure
+    if row.problem == Failure().kind:
+        refusal = Failure()
+    else:
+        faults = msgspec.convert(row.faults, tuple[Fault, ...])
+        refusal = Refusal(row.problem, row.detail, provision=row.provision, faults=faults)
     return Refused(
         id=row.id,
         received_at=row.received_at,
@@ -85,6 +90,6 @@ def _entry(row: sa.Row[tuple[object, ...]]) -> Refused:
         sub=row.sub,
         notice_id=row.notice_id,
         instance=row.instance,
-        refusal=Refusal(kind, row.detail, provision=row.provision, faults=faults),
+        refusal=refusal,
         line=row.line,
     )

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
+from register.law.calendar import civil_day
 from register.law.events import NOTICE_BY_TYPE, Notice, NoticeId
 from register.law.provisions import Fault, ProblemKind, Refusal
 
@@ -78,6 +79,7 @@ def parse(line: bytes) -> Message | Unreadable:
     try:
         envelope = msgspec.convert(document, Envelope)
         time = envelope.time.astimezone(UTC)
+        civil_day(time)  # at either end of the calendar an instant may have a day in UTC and none in Sarajevo
         data = msgspec.convert(envelope.data, NOTICE_BY_TYPE[envelope.type])
     except (msgspec.ValidationError, KeyError, OverflowError):
         return _unreadable(document)
@@ -198,7 +200,7 @@ def _member_faults(
         try:
             value = msgspec.convert(members[name], field.type)
             if isinstance(value, datetime):
-                value.astimezone(UTC)
+                civil_day(value.astimezone(UTC))
         except msgspec.ValidationError as error:
             yield _fault(str(error), f"{pointer}/{name}", members[name], field.type)
         except OverflowError:

@@ -14,6 +14,7 @@ import zstandard
 
 from register.access import looks
 from register.api.system import System
+from register.intake.judge import judge
 from register.intake.parse import MAX_BYTES
 
 from .conftest import REGISTRY, Notice, enveloped, example
@@ -259,3 +260,47 @@ async def test_only_authorities_send_notices(client: httpx.AsyncClient, bearer: 
     assert (answer.status_code, answer.json()["provision"]) == (403, "Art. 3.5(3)")
     nobody = await client.post("/v1/notices", json=example("death"), headers=ONE)
     assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, 'Bearer realm="cvr"')
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:30:00Z", "0001-01-01T00:30:00+02:00"])
+async def test_an_instant_at_an_end_of_the_calendar_is_refused_and_stops_nothing(
+    client: httpx.AsyncClient, bearer: Bearer, system: System, time: str
+) -> None:
+    good, wrong = people(1)[0], enveloped(example("death"), id="wrong", time=time)
+    alone = await client.post("/v1/notices", json=wrong, headers=bearer(REGISTRY) | ONE)
+    assert (alone.status_code, alone.json()["errors"][0]["pointer"]) == (422, "/time")
+    batch = await client.post("/v1/notices", json=[wrong, good], headers=bearer(REGISTRY) | BATCH)
+    stream = await client.post("/v1/notices", content=ndjson([wrong, good]), headers=bearer(REGISTRY) | NDJSON)
+    assert [a.get("status") for a in batch.json()] == ["refused", "recorded", None]
+    assert [a.get("status") for a in read(stream)] == ["refused", "repeated", None]
+    assert [entry.refusal.kind for entry in system.journal.page(authority=REGISTRY)] == ["date"] * 3
+
+
+async def test_a_bug_in_judging_one_notice_is_a_500_for_that_notice_alone_and_is_in_the_journal(
+    client: httpx.AsyncClient,
+    bearer: Bearer,
+    system: System,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def judging(message: Any, *args: Any, **named: Any) -> Any:
+        if message.id == "n-1":
+            raise KeyError(message.data.jmb)
+        return judge(message, *args, **named)
+
+    monkeypatch.setattr("register.intake.batch.judge", judging)
+    notices = people(3)
+    alone = await client.post("/v1/notices", json=notices[1], headers=bearer(REGISTRY) | ONE)
+    assert (alone.status_code, alone.json()["type"]) == (500, "urn:cvr:problem:internal")
+    batch = (await client.post("/v1/notices", json=notices, headers=bearer(REGISTRY) | BATCH)).json()
+    stream = read(await client.post("/v1/notices", content=ndjson(notices), headers=bearer(REGISTRY) | NDJSON))
+    assert [a["status"] for a in batch[:-1]] == ["recorded", "refused", "recorded"]
+    assert [a["status"] for a in stream[:-1]] == ["repeated", "refused", "repeated"]
+    assert batch[1]["problem"]["status"] == 500
+    assert stream[-1]["end"]
+
+    kept = (await client.get("/v1/notices?status=refused", headers=bearer(REGISTRY))).json()["items"]
+    assert [(entry["id"], json.loads(entry["notice"])["id"]) for entry in kept] == [("n-1", "n-1")] * 3
+    assert kept[0]["problem"] == alone.json()
+    assert "test_http.py" in caplog.text
+    assert notices[1]["data"]["jmb"] not in caplog.text + alone.text

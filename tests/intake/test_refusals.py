@@ -69,6 +69,8 @@ CASES = [
     Case("a time without zone", enveloped(DEATH, time="2026-03-02T09:15:00"), "schema", ("/time",)),
     Case("a time that never was", enveloped(DEATH, time="2026-02-30T09:15:00Z"), "date", ("/time",)),
     Case("a time before the calendar", enveloped(DEATH, time="0001-01-01T00:00:00+02:00"), "date", ("/time",)),
+    Case("a time after the calendar of Sarajevo", enveloped(DEATH, time="9999-12-31T23:30:00Z"), "date", ("/time",)),
+    Case("a time after it in Sarajevo alone", enveloped(DEATH, time="9999-12-31T23:00:00Z"), "date", ("/time",)),
     Case("data in another form", enveloped(DEATH, datacontenttype="text/xml"), "media-type", ("/datacontenttype",)),
     Case("data in base 64", enveloped(DEATH, data_base64="e30="), "schema", ("/data_base64",)),
     Case("no data", enveloped(DEATH, data=None), "schema", ("/data",)),
