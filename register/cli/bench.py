@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -21,7 +22,10 @@ def bench(
     results = []
     for name in names or benches.NAMES:
         print(f"{name} …", flush=True)
-        results.append(benches.alone(name, size))
+        try:
+            results.append(benches.alone(name, size))
+        except benches.BenchError as error:
+            sys.exit(f"cvr: bench {name}: {error}")
         print("\n".join(results[-1].lines()), flush=True)
     if json:
         for result in results:

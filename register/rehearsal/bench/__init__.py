@@ -18,10 +18,10 @@ from typing import Final
 
 from register.app.parts import calm_collector
 from register.rehearsal.bench.ground import Ground
-from register.rehearsal.bench.result import Result, Say
+from register.rehearsal.bench.result import BenchError, Result, Say
 from register.settings import Settings
 
-__all__ = ["NAMES", "Ground", "Result", "alone", "run"]
+__all__ = ["NAMES", "BenchError", "Ground", "Result", "alone", "run"]
 
 #: The benches in the order in which they run when none is named.
 NAMES: Final = (
@@ -50,7 +50,10 @@ def run(name: str, ground: Ground, size: int | None = None) -> Result:
 
 
 def alone(name: str, size: int | None = None) -> Result:
-    """Run one bench in a process and a temporary data folder of its own: no bench inherits another's memory."""
+    """Run one bench in a process and a temporary data folder of its own: no bench inherits another's memory.
+
+    Raises :class:`BenchError` when it could not measure.
+    """
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(_in_folder, name, size, print).result()
 

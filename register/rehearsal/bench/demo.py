@@ -9,7 +9,7 @@ import sys
 from typing import Final
 
 from register.rehearsal.bench.ground import Ground, stopwatch
-from register.rehearsal.bench.result import Goal, Result
+from register.rehearsal.bench.result import BenchError, Goal, Result
 from register.rehearsal.bench.serving import environment
 
 #: Generated people.
@@ -32,7 +32,7 @@ def run(ground: Ground, size: int = SIZE) -> Result:
         )
     if done.returncode != os.EX_OK:
         said = (ground.settings.data / "demo.log").read_text(encoding="utf-8").strip().splitlines()[-3:]
-        raise RuntimeError(f"the demo ended with {done.returncode}: {' / '.join(said)}")
+        raise BenchError(f"the demo ended with {done.returncode}: {' / '.join(said)}")
     return Result(
         name="demo",
         unit="s",

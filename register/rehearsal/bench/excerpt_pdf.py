@@ -19,7 +19,7 @@ from register.excerpts.render_pdf import prepare, typeset
 from register.excerpts.rows import ListHead, ListRow
 from register.law.events import Citizen
 from register.rehearsal.bench.ground import UNTIL, Ground, notices, stopwatch
-from register.rehearsal.bench.result import ROUNDS, Goal, Result, median, peak_rss_mib
+from register.rehearsal.bench.result import ROUNDS, BenchError, Goal, Result, median, peak_rss_mib
 
 #: Voters, in lists of 600, the size of a polling station's.
 SIZE: Final = 2_400
@@ -61,7 +61,7 @@ def _all(pool: Executor, work: Callable[..., int], tasks: Sequence[object]) -> f
     with stopwatch() as taken:
         for written in pool.map(work, tasks):
             if not written:
-                raise RuntimeError("a list came out empty")
+                raise BenchError("a list came out empty")
     return taken[0]
 
 

@@ -11,13 +11,15 @@ import msgspec
 from register.law.competence import role_of
 from register.rehearsal.bench.ceilings import Recorded
 from register.rehearsal.bench.ground import Ground, batches, feed, stopwatch
-from register.rehearsal.bench.result import ROUNDS, Goal, Result, forget_peak, median, peak_rss_mib
+from register.rehearsal.bench.result import ROUNDS, BenchError, Goal, Result, forget_peak, median, peak_rss_mib
 from register.rehearsal.bench.serving import Server, token, whole_server
 from register.rehearsal.generate import Line
 from register.settings import Settings
 
 SIZE: Final = 60_000
 GOAL: Final = Goal(0.2)
+#: The share of notices that may be refused: a generated life may have something impossible in it, very rarely.
+REFUSED: Final = 0.001
 #: Notices of one municipality come from few senders: a stream holds those of one.
 MUNICIPALITY: Final = "10049"
 
@@ -34,8 +36,8 @@ def run(ground: Ground, size: int = SIZE) -> Result:
             streams = _by_sender(ground.settings, share)
             with stopwatch() as taken:
                 recorded = sum(_send(server, *stream) for stream in streams)
-            if recorded != len(share):
-                raise RuntimeError(f"{len(share) - recorded} of {len(share)} notices were not recorded")
+            if recorded < len(share) * (1 - REFUSED):
+                raise BenchError(f"{len(share) - recorded} of {len(share)} notices were not recorded")
             values.append(recorded / taken[0])
             server.caught_up()
             ceilings.append(recorded / beside.seconds(after, after + recorded)[0])

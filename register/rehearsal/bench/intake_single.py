@@ -7,7 +7,7 @@ from typing import Final
 
 from register.law.competence import role_of
 from register.rehearsal.bench.ground import Ground, batches, feed, stopwatch
-from register.rehearsal.bench.intake import MUNICIPALITY
+from register.rehearsal.bench.intake import MUNICIPALITY, REFUSED
 from register.rehearsal.bench.result import ROUNDS, Goal, Result, forget_peak, median, p95, peak_rss_mib
 from register.rehearsal.bench.serving import Server, request, token, whole_server
 from register.rehearsal.generate import Line
@@ -51,5 +51,5 @@ def _send(server: Server, tokens: dict[str, str], lines: Sequence[Line], path: s
     kind = "application/cloudevents+json"
     requests = [request("POST", path, tokens[line.source], kind, line.body) for line in lines]
     with stopwatch() as taken:
-        seconds = server.ask(requests, CLIENTS)
+        seconds = server.ask(requests, CLIENTS, refused=REFUSED)
     return len(requests) / taken[0], p95(seconds)

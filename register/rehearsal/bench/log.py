@@ -15,7 +15,7 @@ from register.log.receipts import receipt
 from register.log.record import record_of
 from register.log.sealer import Sealed
 from register.rehearsal.bench.ground import NOW, Ground, fill, stopwatch
-from register.rehearsal.bench.result import ROUNDS, Goal, Result, forget_peak, median, p95, peak_rss_mib
+from register.rehearsal.bench.result import ROUNDS, BenchError, Goal, Result, forget_peak, median, p95, peak_rss_mib
 
 SIZE: Final = 60_000
 SEAL: Final = Goal(0.15)
@@ -63,7 +63,7 @@ def _verify(lines: Sequence[bytes], sealed: Sealed) -> Result:
     for _ in range(ROUNDS):
         with stopwatch() as taken:
             if check_records(lines, [sealed.checkpoint]):
-                raise RuntimeError("the records are not those that were sealed")
+                raise BenchError("the records are not those that were sealed")
         values.append(len(lines) / taken[0])
         ceilings.append(len(lines) / _hashed(lines))
     return Result(

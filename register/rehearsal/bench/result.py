@@ -14,6 +14,10 @@ ROUNDS: Final = 3
 _MIB: Final = 1 << 20
 
 
+class BenchError(Exception):
+    """A bench could not measure: what it rests on did not do its work. The message says what."""
+
+
 class Goal(msgspec.Struct, frozen=True):
     """What a ratio must reach (``at_least``) or may be at most; of a bench without a ceiling, the value itself."""
 

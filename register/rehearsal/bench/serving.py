@@ -29,6 +29,7 @@ from register.app.http import build, create_app
 from register.app.parts import calm_collector
 from register.law.competence import Role
 from register.rehearsal.bench.ground import Ground
+from register.rehearsal.bench.result import BenchError
 from register.settings import PREFIX, Settings
 
 #: The route that only authenticates and asks the database for nothing.
@@ -54,13 +55,13 @@ class Server:
             connection.close()
 
     def send(self, path: str, token: str, kind: str, body: bytes) -> bytes:
-        """POST a body; the whole answer. Raises RuntimeError for another status than 200."""
+        """POST a body; the whole answer. Raises BenchError for another status than 200."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
         try:
             connection.request("POST", path, body, {"Authorization": f"Bearer {token}", "Content-Type": kind})
             answer = connection.getresponse()
             if answer.status != http.client.OK:
-                raise RuntimeError(f"the server answered {answer.status} to POST {path}")
+                raise BenchError(f"the server answered {answer.status} to POST {path}")
             return answer.read()
         finally:
             connection.close()
@@ -75,32 +76,34 @@ class Server:
             time.sleep(0.2)
         raise TimeoutError("register and log did not catch up")
 
-    def ask(self, requests: Sequence[bytes], clients: int = 1) -> list[float]:
+    def ask(self, requests: Sequence[bytes], clients: int = 1, *, refused: float = 0.0) -> list[float]:
         """Send requests over so many connections, each one after the other; seconds until each was answered.
 
-        Raises RuntimeError for a status of 300 or more.
+        Raises BenchError when more than the share ``refused`` gets a status of 300 or more.
         """
-        return asyncio.run(self._ask_all(requests, clients))
+        answers = asyncio.run(self._ask_all(requests, clients))
+        bad = [status for status, _ in answers if status >= http.client.MULTIPLE_CHOICES]
+        if len(bad) > refused * len(requests):
+            raise BenchError(f"the server answered {len(bad)} of {len(requests)} requests with {sorted(set(bad))}")
+        return [seconds for _, seconds in answers]
 
-    async def _ask_all(self, requests: Sequence[bytes], clients: int) -> list[float]:
+    async def _ask_all(self, requests: Sequence[bytes], clients: int) -> list[tuple[int, float]]:
         shares = await asyncio.gather(*(self._ask(requests[n::clients]) for n in range(clients)))
-        return [seconds for share in shares for seconds in share]
+        return [answer for share in shares for answer in share]
 
-    async def _ask(self, requests: Sequence[bytes]) -> list[float]:
+    async def _ask(self, requests: Sequence[bytes]) -> list[tuple[int, float]]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        taken = []
+        answers = []
         for request in requests:
             begun = time.perf_counter()
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             length = _LENGTH.search(head)
-            body = await reader.readexactly(int(length[1]) if length else 0)
-            taken.append(time.perf_counter() - begun)
-            if int(head[9:12]) >= http.client.MULTIPLE_CHOICES:
-                raise RuntimeError(f"the server answered {head[9:12].decode()}: {body[:500].decode()}")
+            await reader.readexactly(int(length[1]) if length else 0)
+            answers.append((int(head[9:12]), time.perf_counter() - begun))
         writer.close()
         await writer.wait_closed()
-        return taken
+        return answers
 
 
 def token(settings: Settings, role: Role, authority: str | None) -> str:
@@ -137,7 +140,10 @@ def whole_server(ground: Ground) -> Iterator[Server]:
         )
         try:
             server = Server(port, process.pid)
-            _wait_until_alive(server, lambda: process.poll() is None)
+            try:
+                _wait_until_alive(server, lambda: process.poll() is None)
+            except BenchError as error:
+                raise BenchError(f"{error}: {(settings.data / 'server.log').read_text().strip()[-500:]}") from error
             yield server
         finally:
             process.terminate()
@@ -187,7 +193,7 @@ def _wait_until_alive(server: Server, lives: Any) -> None:
         except OSError:
             pass
         time.sleep(0.1)
-    raise RuntimeError("the server of the bench did not start; server.log in its data folder may say why")
+    raise BenchError("the server of the bench did not start")
 
 
 def _free_port() -> int:
