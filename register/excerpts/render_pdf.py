@@ -50,6 +50,12 @@ _MEASURED_BY_EYE: Final = frozenset({"no", "born_on", "signature", "remark"})
 _TEMPLATE: Final = Path(__file__).with_name("list.typ")
 #: Millimetres of the running head's lines, beside the page number.
 _RUNNING: Final = 150.0
+#: Millimetres and points of what a list is, as it stands on the first page.
+_FACT: Final = 144.0
+_FACT_SIZE: Final = 10.5
+#: Lines of a cell for which its row grows: of more than two; and of more than so many also over a page's end.
+_TWO: Final = 2
+_UNBROKEN: Final = 40
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -147,7 +153,7 @@ def qr_svg(text: str) -> bytes:
 def render_pdf(head: ListHead, rows: Sequence[ListRow], rows_sha256: str) -> bytes:
     """The list as a PDF file. ``rows_sha256`` is the digest of its rows as CSV (see ``render_csv.rows_sha256``).
 
-    Raises LayoutError when a text does not fit its cell or the typeface lacks a letter of it, naming row and column.
+    Raises LayoutError for more than ``MAX_ROWS``, another format version, or another typesetter; for no text.
     """
     return typeset(prepare(head, rows, rows_sha256), head.concluded_on or head.day)
 
@@ -160,11 +166,14 @@ def prepare(head: ListHead, rows: Sequence[ListRow], rows_sha256: str) -> str:
         raise LayoutError(f"{head.name}: {len(rows)} rows are more than the {MAX_ROWS} that one PDF may have")
     words = translations(LANGUAGE[head.script])
     columns = LAYOUT[head.kind]
+    cells = [_cells(head, columns, row) for row in rows]
+    tall = {row.no: lines for row, line in zip(rows, cells, strict=True) if (lines := _height(line)) > _TWO}
+    facts = _facts(head, len(rows), words)
     page = {
         "lang": _LANG_TAG[head.script],
         "words": {name: words.gettext(message) for name, message in _WORDS.items()},
         "purpose": words.gettext(_PURPOSE[head.kind]),
-        "facts": _facts(head, len(rows), words),
+        "facts": facts,
         "running": _running(head, words),
         "columns": [
             {
@@ -177,9 +186,10 @@ def prepare(head: ListHead, rows: Sequence[ListRow], rows_sha256: str) -> str:
             for c in columns
         ],
         "signature": next((i for i, c in enumerate(columns) if c.key == "signature"), None),
-        "rows": [_cells(head, columns, row) for row in rows],
+        "rows": cells,
+        "tall": {str(no): lines <= _UNBROKEN for no, lines in tall.items()},
         "marked": [row.no for row in rows if "*" in row.remark],
-        "legend": [words.gettext(message) for message in _legend(head, rows)],
+        "legend": [words.gettext(message) for message in _legend(head, rows)] + _substitutes(cells, facts, words),
         "committee": FORMS[head.kind].signed,
         "proof": _proof(head, rows_sha256, words),
         "qr": qr_svg(proof_text(head, rows_sha256)).decode(),
@@ -250,8 +260,26 @@ def _legend(head: ListHead, rows: Sequence[ListRow]) -> list[str]:
     return legend
 
 
+def _substitutes(cells: list[list[Any]], facts: list[tuple[str, list[str]]], words: GNUTranslations) -> list[str]:
+    """What stands for something else on this list, if anything does, and what it means."""
+    texts = [line for _, lines in facts for line in lines]
+    texts += [line for row in cells for cell in row for line in ((cell,) if isinstance(cell, str) else cell[1:])]
+    explained = []
+    if any(fonts.NUMBERED in text for text in texts):
+        number = words.gettext("a sign that cannot be printed here, by its number in Unicode")
+        explained.append(f"{fonts.NUMBERED}…] {number}")
+    if any(text.endswith(fonts.BROKEN) for text in texts):
+        explained.append(f"{fonts.BROKEN} {words.gettext('the word goes on in the next line')}")
+    return explained
+
+
+def _height(cells: list[Any]) -> int:
+    """How many lines the highest cell of a row has."""
+    return max(1 if isinstance(cell, str) else len(cell) - 1 for cell in cells)
+
+
 def _cells(head: ListHead, columns: tuple[Column, ...], row: ListRow) -> list[Any]:
-    """One cell a column: a text at the usual size, or [size, line, line?] where it must be smaller."""
+    """One cell a column: a text at the usual size, or [size, line, line …] where it must be smaller."""
     surname, given_name, parent_name = row.names(head.script)
     texts = {
         "no": str(row.no),
@@ -267,24 +295,16 @@ def _cells(head: ListHead, columns: tuple[Column, ...], row: ListRow) -> list[An
         "country": row.country,
         "foreign_address": row.foreign_address,
     }
-    return [_fitted(head, column, row.no, normalize("NFC", texts[column.key])) for column in columns]
+    return [_fitted(column, texts[column.key]) for column in columns]
 
 
-def _fitted(head: ListHead, column: Column, no: int, text: str) -> str | list[Any]:
+def _fitted(column: Column, text: str) -> str | list[Any]:
     if column.key in _MEASURED_BY_EYE:
         return text
-    try:
-        fitted = fonts.fit(text, (column.width - _INSET) * _POINTS, column.weight, _SIZES, _SMALL)
-    except KeyError as missing:
-        raise LayoutError(
-            f"{head.name}: row {no}, {column.key}: {fonts.FAMILY} has no letter U+{missing.args[0]:04X}"
-        ) from None
-    if fitted is None:
-        raise LayoutError(
-            f"{head.name}: row {no}, {column.key}: too long for its cell, also in small letters on two lines"
-        )
+    shown = _printable(text)
+    fitted = fonts.fit(shown, (column.width - _INSET) * _POINTS, column.weight, _SIZES, _SMALL)
     if fitted.size == _SIZES[0] and len(fitted.lines) == 1:
-        return text
+        return shown
     return [fitted.size, *fitted.lines]
 
 
@@ -308,8 +328,8 @@ def _place_name(head: ListHead) -> str:
     return " ".join(part for part in (code, head.station_name) if part)
 
 
-def _facts(head: ListHead, count: int, words: GNUTranslations) -> list[tuple[str, str]]:
-    """What the list is, as label and value; those it has."""
+def _facts(head: ListHead, count: int, words: GNUTranslations) -> list[tuple[str, list[str]]]:
+    """What the list is, as label and the lines of its value; those it has."""
     station = _place_name(head)
     municipality = " ".join(part for part in (head.municipality, head.municipality_name) if part)
     provisional = head.kind == "provisional"
@@ -324,7 +344,11 @@ def _facts(head: ListHead, count: int, words: GNUTranslations) -> list[tuple[str
         ("Copy number", str(head.copy) if head.copy is not None else None),
         ("Number of voters", str(count)),
     ]
-    return [(words.gettext(label), _printable(head, normalize("NFC", value))) for label, value in facts if value]
+    return [
+        (words.gettext(label), list(fonts.wrapped(_printable(value), _FACT * _POINTS, "semibold", _FACT_SIZE)))
+        for label, value in facts
+        if value
+    ]
 
 
 def _running(head: ListHead, words: GNUTranslations) -> tuple[str, str]:
@@ -335,17 +359,13 @@ def _running(head: ListHead, words: GNUTranslations) -> tuple[str, str]:
     second = " · ".join(part for part in parts if part)
     width = _RUNNING * _POINTS
     return (
-        fonts.shorten(_printable(head, normalize("NFC", first)), width, "semibold", 10.5),
-        fonts.shorten(_printable(head, normalize("NFC", second)), width, "regular", 8.5),
+        fonts.shorten(_printable(first), width, "semibold", 10.5),
+        fonts.shorten(_printable(second), width, "regular", 8.5),
     )
 
 
-def _printable(head: ListHead, text: str) -> str:
-    em = fonts.faces()["regular"].em
-    for char in text:
-        if ord(char) not in em:
-            raise LayoutError(f"{head.name}: its head: {fonts.FAMILY} has no letter U+{ord(char):04X}")
-    return text
+def _printable(text: str) -> str:
+    return fonts.printable(normalize("NFC", text))
 
 
 def _proof(head: ListHead, rows_sha256: str, words: GNUTranslations) -> list[list[tuple[str, str]]]:
@@ -354,4 +374,4 @@ def _proof(head: ListHead, rows_sha256: str, words: GNUTranslations) -> list[lis
     if head.copy is not None:
         basis.append(("Copy number", str(head.copy)))
     lines = [basis, [("Log", head.log_origin), ("Root", head.log_root)], [("SHA-256 of the rows", rows_sha256)]]
-    return [[(words.gettext(label), _printable(head, value)) for label, value in line] for line in lines]
+    return [[(words.gettext(label), _printable(value)) for label, value in line] for line in lines]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import io
+import json
 import re
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
+from unicodedata import normalize
 
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
@@ -19,7 +21,7 @@ import zxingcpp
 from PIL import Image, ImageChops, ImageStat
 
 from register.excerpts.draw import draw_list
-from register.excerpts.fonts import LayoutError
+from register.excerpts.fonts import LayoutError, fit, printable
 from register.excerpts.render_csv import rows_sha256
 from register.excerpts.render_pdf import LAYOUT, MAX_ROWS, prepare, proof_text, render_pdf
 from register.excerpts.rows import FORMS, ListHead, ListRow
@@ -170,15 +172,17 @@ def _crossings(pdf: bytes, kind: str) -> list[str]:
         bounds.append(at * MILLIMETRE)
     crossing = []
     with pdfium.PdfDocument(pdf) as document:
-        page = document[0]
-        text = page.get_textpage()
-        found = text.search("1960")
-        years = [text.get_charbox(at) for at, _ in iter(found.get_next, None)]
-        floor, ceiling = min(box[1] for box in years) - 10, max(box[3] for box in years) + 10
-        for index in range(text.count_chars()):
-            left, bottom, right, top = text.get_charbox(index)
-            if floor < bottom and top < ceiling and any(left < bound < right for bound in bounds):
-                crossing.append(text.get_text_range(index, 1))
+        for page in document:
+            text = page.get_textpage()
+            found = text.search("1960")
+            years = [text.get_charbox(at) for at, _ in iter(found.get_next, None)]
+            if not years:
+                continue
+            floor, ceiling = min(box[1] for box in years) - 10, max(box[3] for box in years) + 10
+            for index in range(text.count_chars()):
+                left, bottom, right, top = text.get_charbox(index)
+                if floor < bottom and top < ceiling and any(left < bound < right for bound in bounds):
+                    crossing.append(text.get_text_range(index, 1))
     return crossing
 
 
@@ -202,22 +206,76 @@ def test_long_names_become_smaller_or_two_lines_and_never_leave_their_cell(kind:
         assert name.replace(" ", "") in said
 
 
-def test_what_fits_nowhere_stops_the_list_names_the_place_and_not_the_voter(
-    head: Heads, row: Row, tmp_path: Path
-) -> None:
-    with pytest.raises(LayoutError) as refused:
-        draw_list(head(), [row(1), row(2, surname="Štrumpfenbergerova" * 5)], ["csv", "pdf"], tmp_path)
-    assert str(refused.value) == (
-        "polling-station_10049_003A049: row 2, surname: too long for its cell, also in small letters on two lines"
-    )
-    assert list(tmp_path.iterdir()) == []
+#: What intake lets through as a name and no typeface of lists has, fits or shows.
+HARD = (
+    "Štrumpfenbergerova" * 5, "W" * 100, "محمد", "٠" * 100, "Aẑra", "Aḥmed", "Ana\u2010Marija", "Ana\u2011Marija",
+    "A\u2028B", "A\u0085B", "A\u202eB", "A\u200bB", "a" + "\u0301" * 99, "\U0010ffff", "\U000e0041" * 100, "a b-" * 25,
+    "\u00ad" * 60, "北京市", "\u3000x\u2003y",
+)  # fmt: skip
 
 
-def test_a_letter_the_typeface_lacks_stops_the_list(head: Heads, row: Row) -> None:
-    with pytest.raises(LayoutError, match=r"row 1, given_name: Fira Sans has no letter U\+0639"):
-        _pdf(head(), [row(1, given_name="\u0639")])
-    with pytest.raises(LayoutError, match=r"its head: Fira Sans has no letter U\+5317"):
-        _pdf(head(station_name="\u5317"), [])
+def _unbroken(text: str) -> str:
+    """A text as it was before it was set: without spaces, and without the marks of broken words."""
+    return re.sub(r"[¬\s\u200b]", "", text)
+
+
+def _bare(name: str) -> str:
+    """A name as it is expected on paper, without spaces."""
+    return _unbroken(printable(normalize("NFC", name)))
+
+
+@pytest.mark.parametrize("kind", ["polling-station", "mobile-team", "mail", "provisional"])
+def test_whatever_a_name_holds_the_list_is_printed_and_everything_is_in_its_cell(kind: str, head: Heads) -> None:
+    for name in HARD:
+        rows = [
+            ListRow(
+                no=1, surname=name, given_name=name, parent_name=name, born_on=date(1960, 1, 1), street=name,
+                house_number=name[:20], settlement=name, country="DE", foreign_address=name * 2, municipality="10049",
+                polling_station="W" * 20,
+            ),
+            ListRow(no=2, surname="Čekić", given_name="Ana", parent_name="Đuro", born_on=date(1960, 2, 2)),
+        ]  # fmt: skip
+        with_head = head(kind=kind, station_name=name * 5, station_address=name * 5, recipient=name)
+        pdf = _pdf(with_head, rows)
+        (cells, _) = json.loads(prepare(with_head, rows, "0" * 64))["rows"]
+        set_as = [_unbroken("".join([cell] if isinstance(cell, str) else cell[1:])) for cell in cells]
+        assert set_as[1:4] == [_bare(name)] * 3
+        assert _crossings(pdf, kind) == []
+        said = "".join(map(_unbroken, _texts(pdf)))
+        assert "ČekićAnaĐuro02.02.1960." in said
+
+
+def test_a_sign_that_cannot_be_printed_is_shown_by_its_number_and_explained(head: Heads, row: Row) -> None:
+    given = ("محمد", "A\u202eB", "Aẑra")
+    rows = [row(no, given_name=name) for no, name in enumerate(given, 1)]
+    rows.append(row(4, surname="W" * 50))
+    (said,) = _texts(_pdf(head(station_name="北"), rows))
+    assert "[U+0645 062D 0645 062F]" in said
+    assert "A[U+202E]B" in said
+    assert normalize("NFC", said).count("Aẑra") == 1, "letter and accent are put together"
+    assert "003A049 [U+5317]" in said
+    assert "[U+…] znak koji se ovdje ne može odštampati, po broju u Unicodeu" in said
+    assert "¬ riječ se nastavlja u sljedećem redu" in said
+    (plain,) = _texts(_pdf(head(), [row(1)]))
+    assert "U+" not in plain
+    assert "¬" not in plain
+
+
+def test_a_row_that_no_page_holds_goes_on_over_the_next_ones(head: Heads, row: Row) -> None:
+    address = "".join(chr(0xE0041 + n % 26) for n in range(500))
+    pages = _texts(_pdf(head(kind="mail"), [row(1), row(2, foreign_address=address, country="DE"), row(3)]))
+    assert len(pages) > 1
+    assert all(f"Strana {no} od {len(pages)}" in page for no, page in enumerate(pages, 1))
+    numbers = re.findall(r"\bE00[0-9A-F]{2}\b", " ".join(pages))
+    assert numbers == [f"{ord(char):04X}" for char in address]
+
+
+def test_every_sign_of_unicode_has_something_that_shows_it() -> None:
+    for code in [*range(0x20, 0xD800), *range(0xE000, 0x30000, 7), 0xE0001, 0x10FFFF]:
+        shown = printable(normalize("NFC", f"a{chr(code)}b"))
+        assert len(shown) >= 2
+        assert fit(shown, 40.0, "semibold", (10.5,), (6.2,)).lines
+        assert not re.search(r"[\u0080-\u009f\u00ad\u200b-\u200f\u2028-\u202e\ufeff]", shown)
 
 
 def test_a_very_long_station_name_wraps_on_the_first_page_and_is_visibly_cut_on_the_others(
