@@ -5,7 +5,7 @@ Whether a caller may do or see something is asked of ``law/competence``; this ro
 
 from register.access.door import challenge, current_caller, install, optional_caller
 from register.access.issuer import LOCAL_ISSUER, IssuerError, issue
-from register.access.journal import Look, journal_look, looks
+from register.access.journal import Look, PersonalNumberError, journal_look, looks
 from register.access.tokens import IssuerUnavailableError, Unauthenticated, Verifier
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "IssuerError",
     "IssuerUnavailableError",
     "Look",
+    "PersonalNumberError",
     "Unauthenticated",
     "Verifier",
     "challenge",

@@ -42,6 +42,14 @@ _JMB: Final = re.compile(r"(?<![0-9])[0-9]{13}(?![0-9])")
 Detail = Mapping[str, str | int | bool | None]
 
 
+class PersonalNumberError(ValueError):
+    """A text that could hold a personal number was to stand in the journal; ``member`` names it, never its value."""
+
+    def __init__(self, member: str) -> None:
+        super().__init__("a personal number must not stand in the journal of looks")
+        self.member = member
+
+
 class Look(msgspec.Struct, frozen=True):
     """One entry of the journal; ``person`` is the opaque id, never a personal number."""
 
@@ -71,14 +79,14 @@ def journal_look(
     """Write down that ``caller`` looks at ``what``, and return the entry's id; commit before answering.
 
     ``detail`` holds what identifies the look further (an excerpt, a copy number, a day), never personal data. Raises
-    ``ValueError`` for a ``what`` that is not lower-case words with hyphens and for a text that could hold a personal
-    number; database errors pass through, so that the look is not answered.
+    ``ValueError`` for a ``what`` that is not lower-case words with hyphens, and :class:`PersonalNumberError` for a
+    text that could hold a personal number; database errors pass through, so that the look is not answered.
     """
     if not _WHAT.fullmatch(what):
         raise ValueError("what is looked at is named in lower case, with hyphens")
-    named = [election, municipality, *(detail or {}).values()]
-    if any(_JMB.search(value) for value in named if isinstance(value, str)):
-        raise ValueError("a personal number must not stand in the journal of looks")
+    for member, value in {"election": election, "municipality": municipality, **(detail or {})}.items():
+        if isinstance(value, str) and _JMB.search(value):
+            raise PersonalNumberError(member)
     entry = JOURNAL.insert().values(
         at=now,
         sub=caller.sub,

@@ -10,16 +10,18 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 
-from register.access import current_caller, journal_look, optional_caller
+from register.access import PersonalNumberError, current_caller, journal_look, optional_caller
 from register.acts import elections
 from register.api import problems
 from register.api.bodies import SmallBody, decode, schema_of
 from register.api.disclosure import SMALL, SMALLEST
+from register.api.knowledge import impossible
 from register.api.system import CurrentSystem, System
 from register.law.calendar import Calendar, calendar_of
 from register.law.competence import Caller, may_look
-from register.law.events import ElectionCalled
+from register.law.events import ElectionCalled, ElectionId
 from register.law.provisions import Refusal
 from register.law.rolls import ListKind
 from register.projection.tables import frozen_roll, roll
@@ -34,7 +36,7 @@ _ACCOUNT: Final = (roll.c.municipality, roll.c.list_kind, roll.c.station, roll.c
 class Call(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The call of an election (contract: section 3); ``municipalities`` empty: all. ``options_until``: early ones."""
 
-    id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    id: ElectionId
     kind: Literal["general", "local"]
     early: bool = False
     day: date
@@ -200,9 +202,17 @@ def salt_of(system: System) -> str:
 def journal(
     connection: sa.Connection, system: System, caller: Caller, what: str, *, election: str, **noted: Any
 ) -> None:
-    """Write down a look, to be committed before the answer. Raises ``NotReadyError`` when it cannot be written."""
+    """Write down a look, to be committed before the answer.
+
+    Raises ``NotReadyError`` when it cannot be written, and ``RequestValidationError`` for a parameter that could be a
+    personal number.
+    """
     try:
         journal_look(connection, caller, what, now=system.clock(), election=election, **noted)
+    except PersonalNumberError as error:
+        if error.member == "election":
+            raise RequestValidationError([{"loc": ("path", "id"), "type": "value_error"}]) from None
+        raise impossible(error.member) from None
     except sa.exc.DBAPIError as error:
         raise problems.NotReadyError("This look cannot be journalled right now") from error
 

@@ -23,7 +23,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator
 from starlette.concurrency import run_in_threadpool
 
-from register.access import journal_look
+from register.access import PersonalNumberError, journal_look
 from register.api import problems
 from register.api.system import System
 from register.law.competence import Caller
@@ -166,7 +166,8 @@ def journal(
     """Write down a look; it is committed with the transaction, before the answer leaves.
 
     ``municipality`` goes into a column of its own, everything else into the detail. Raises ``NotReadyError`` when it
-    cannot be written, so that the look is not answered.
+    cannot be written, so that the look is not answered, and ``RequestValidationError`` for a parameter that could be
+    a personal number, which must stand nowhere.
     """
     municipality = detail.pop("municipality", None)
     noted = {name: value.isoformat() if isinstance(value, date) else value for name, value in detail.items()}
@@ -180,6 +181,8 @@ def journal(
             municipality=municipality if isinstance(municipality, str) else None,
             detail={name: value for name, value in noted.items() if value is not None},
         )
+    except PersonalNumberError as error:
+        raise impossible(error.member) from None
     except sa.exc.DBAPIError as error:
         raise problems.NotReadyError("This look cannot be journalled right now") from error
 

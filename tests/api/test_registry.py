@@ -300,6 +300,7 @@ IMPOSSIBLE = [
     ("/v1/register?after=Pero", "/query/after"),
     (f"/v1/register?after={uuid4()}", "/query/after"),
     ("/v1/register?municipality=Bihac", "/query/municipality"),
+    (f"/v1/register?municipality={BIHAC}&polling_station=0101970100017", "/query/polling_station"),
     ("/v1/register/summary?by=surname", "/query/by"),
     ("/v1/audit?action=erased", "/query/action"),
     ("/v1/audit?ground=whim", "/query/ground"),
