@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal, cast
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from register.access import current_caller, journal_look
 from register.api import problems
@@ -20,7 +20,7 @@ from register.intake.answers import Answer, End, Problem, problem_of, receipt_fo
 from register.intake.batch import Tally, batches
 from register.intake.contracts import NOTICE_ID, SOURCE
 from register.intake.journal import Refused
-from register.intake.lines import DECODERS, BrokenFeedError, Decoder, Line
+from register.intake.lines import DECODERS, BrokenFeedError, Feed, Line
 from register.intake.parse import MAX_BYTES, VERIFIED
 from register.law.competence import SOURCE_PREFIX, Caller, may_look
 from register.law.events import NOTICE_TYPES
@@ -59,13 +59,13 @@ async def send_notices(
     """Take in notices: one, a batch, or a stream of any length (Art. 3.5)."""
     may_look(caller, "notices")
     kind = _media_type(request)
-    decoder = _decoder(request)
+    feed = Feed(_encoding(request))
     if kind == NDJSON:
-        return StreamedIntake(system, caller, decoder, dry_run=dry_run)
+        return StreamedIntake(system, caller, feed, dry_run=dry_run)
     if kind == BATCH:
-        notices = _array(await _whole(request, decoder, BATCH_BYTES))
+        notices = await run_in_threadpool(_array, await _whole(request, feed, BATCH_BYTES))
         return await run_in_threadpool(_answer_batch, system, caller, notices, dry_run)
-    line = Line(1, await _whole(request, decoder, MAX_BYTES, cut=True))
+    line = Line(1, await _whole(request, feed, MAX_BYTES, cut=True))
     return await _answer_one(system, caller, line, dry_run)
 
 
@@ -180,14 +180,14 @@ def _media_type(request: Request) -> str:
     return kind
 
 
-def _decoder(request: Request) -> Decoder:
-    encoding = DECODERS.get(request.headers.get("content-encoding", "identity").strip().lower())
-    if encoding is None:
+def _encoding(request: Request) -> str:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in DECODERS:
         raise _refusal("media-type", "A body may be compressed with gzip or zstd, and with nothing else")
-    return encoding()
+    return encoding
 
 
-async def _whole(request: Request, decoder: Decoder, limit: int, *, cut: bool = False) -> bytes:
+async def _whole(request: Request, feed: Feed, limit: int, *, cut: bool = False) -> bytes:
     """The body of a request, decompressed. Raises ``Refusal("malformed")`` when it is damaged.
 
     Of a body that is too large no more is read than shows it: ``cut`` returns that, else ``Refusal("too-large")``.
@@ -195,16 +195,25 @@ async def _whole(request: Request, decoder: Decoder, limit: int, *, cut: bool = 
     body = bytearray()
     try:
         async for chunk in request.stream():
-            for piece in decoder.feed(chunk):
+            async for piece in _unpacked(feed, chunk):
                 body += piece
                 if len(body) > limit and cut:
                     return bytes(body[: limit + 1])
                 if len(body) > limit:
                     raise _refusal("too-large", f"This body has at most {limit} bytes")
-        decoder.finish()
+        feed.finish()
     except BrokenFeedError as error:
-        raise _refusal("malformed", str(error)) from None
+        raise _refusal(error.kind, str(error)) from None
     return bytes(body)
+
+
+def _unpacked(feed: Feed, chunk: bytes) -> AsyncIterator[bytes]:
+    """What a chunk of a body unpacks to, each step in a thread where there is something to do."""
+    return _at_once(chunk) if feed.plain else iterate_in_threadpool(feed.unpack(chunk))
+
+
+async def _at_once(chunk: bytes) -> AsyncIterator[bytes]:
+    yield chunk
 
 
 def _refusal(kind: ProblemKind, sentence: str) -> Refusal:

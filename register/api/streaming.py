@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 from uuid import uuid4
 
-from starlette.concurrency import run_in_threadpool
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -19,7 +19,7 @@ from register.api.spool import Spool
 from register.api.system import System
 from register.intake.answers import Answer, problem_of
 from register.intake.batch import Judged, Tally, answer_lines, is_full
-from register.intake.lines import BrokenFeedError, Decoder, Line, Splitter
+from register.intake.lines import BrokenFeedError, Feed, Line
 from register.intake.parse import VERIFIED
 from register.law.competence import Caller
 from register.law.provisions import Fault, Refusal
@@ -38,13 +38,13 @@ class StreamedIntake(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, system: System, caller: Caller, decoder: Decoder, *, dry_run: bool = False) -> None:
+    def __init__(self, system: System, caller: Caller, feed: Feed, *, dry_run: bool = False) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["Content-Length"]
         self._system = system
         self._intake = system.intake
         self._caller = caller
-        self._decoder = decoder
+        self._feed = feed
         self._trial = system.intake.trial() if dry_run else None
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +62,6 @@ class StreamedIntake(Response):
             spool.close()
 
     async def _gather(self, receive: Receive, queue: asyncio.Queue[list[Judged] | Answer | None]) -> None:
-        splitter = Splitter()
         lines: list[Line] = []
         size = 0
 
@@ -77,18 +76,18 @@ class StreamedIntake(Response):
                 if chunk is None:
                     await flush()
                     continue
-                for piece in self._decoder.feed(chunk):
-                    for line in splitter.feed(piece):
+                # In a thread, step by step: what a few bytes unpack to keeps nobody else waiting.
+                async for some in iterate_in_threadpool(self._feed.lines(chunk)):
+                    for line in some:
                         lines.append(line)
                         size += len(line.content)
                         if is_full(len(lines), size):
                             await flush()
-            self._decoder.finish()
+            lines.extend(self._feed.finish())
         except BrokenFeedError as error:
             await flush()
-            await queue.put(_broken(splitter.number + 1, str(error)))
+            await queue.put(_broken(self._feed.number + 1, error))
             return
-        lines.extend(splitter.finish())
         await flush()
         await queue.put(None)
 
@@ -136,7 +135,7 @@ async def _body(receive: Receive) -> AsyncIterator[bytes | None]:
             yield chunk
 
 
-def _broken(line: int, sentence: str) -> Answer:
+def _broken(line: int, error: BrokenFeedError) -> Answer:
     """The last answer to a feed that cannot be read further: it has no end, so the sender sends again."""
-    refusal = Refusal("malformed", sentence, provision=VERIFIED, faults=(Fault("", sentence),))
+    refusal = Refusal(error.kind, str(error), provision=VERIFIED, faults=(Fault("", str(error)),))
     return Answer(line, None, "refused", problem=problem_of(refusal, uuid4()))

@@ -20,7 +20,7 @@ from register.app.parts import calm_collector
 from register.cli.clock import current_clock
 from register.intake.answers import Answer
 from register.intake.batch import Intake
-from register.intake.lines import DECODERS, BrokenFeedError, Decoder, Line, Splitter
+from register.intake.lines import BrokenFeedError, Feed, Line
 from register.law.competence import Caller, caller_for
 from register.settings import read_settings
 
@@ -80,22 +80,20 @@ def _take(intake: Intake, file: Path, caller: Caller, *, dry_run: bool) -> bool:
 
 
 def _lines(source: IO[bytes]) -> Iterator[Line]:
-    splitter = Splitter()
     chunk = source.read(_CHUNK)
-    decoder = _decoder(chunk)
+    feed = Feed(_encoding(chunk))
     while chunk:
-        for piece in decoder.feed(chunk):
-            yield from splitter.feed(piece)
+        for lines in feed.lines(chunk):
+            yield from lines
         chunk = source.read(_CHUNK)
-    decoder.finish()
-    yield from splitter.finish()
+    yield from feed.finish()
 
 
-def _decoder(beginning: bytes) -> Decoder:
+def _encoding(beginning: bytes) -> str:
     """By the first bytes, so that standard input may be packed too."""
     if beginning.startswith(b"\x1f\x8b"):
-        return DECODERS["gzip"]()
-    return DECODERS["zstd" if beginning.startswith(b"\x28\xb5\x2f\xfd") else "identity"]()
+        return "gzip"
+    return "zstd" if beginning.startswith(b"\x28\xb5\x2f\xfd") else "identity"
 
 
 def _reason(line: Line, answer: Answer) -> bytes:

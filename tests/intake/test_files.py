@@ -17,7 +17,7 @@ from register.__main__ import main
 from register.access import Verifier
 from register.cli.clock import current_clock, server_clock
 from register.database import Database
-from register.intake.lines import Gzip, Line, Splitter, Zstd
+from register.intake.lines import PIECE, RATIO, UNQUESTIONED, Feed, Splitter, SwollenFeedError
 from register.intake.parse import MAX_BYTES
 from register.settings import Settings, read_settings
 from register.store import Store
@@ -119,18 +119,27 @@ def test_in_a_rehearsal_others_ask_the_clock_of_the_server_that_runs(tmp_path: P
     assert current_clock(settings)() - starts < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(("decoder", "pack"), [(Gzip, gzip.compress), (Zstd, zstandard.compress)])
-def test_a_bomb_comes_out_in_pieces_and_as_one_refused_line(
-    decoder: type[Gzip | Zstd], pack: Callable[[bytes], bytes]
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+def test_a_bomb_comes_out_in_pieces_and_no_further_than_notices_would(
+    encoding: str, pack: Callable[[bytes], bytes]
 ) -> None:
     bomb = pack(b"0" * (200 << 20))
-    splitter, largest = Splitter(), 0
-    lines: list[Line] = []
-    unpacking = decoder()
-    for piece in unpacking.feed(bomb):
-        largest = max(largest, len(piece))
-        lines += splitter.feed(piece)
-    unpacking.finish()
+    feed = Feed(encoding)
+    pieces: list[int] = []
+    with pytest.raises(SwollenFeedError):
+        pieces.extend(len(piece) for piece in feed.unpack(bomb))
+    assert max(pieces) <= PIECE
+    assert sum(pieces) <= max(UNQUESTIONED, RATIO * len(bomb))
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
+def test_lines_are_the_same_however_the_bytes_come(size: int) -> None:
+    long = b" " * MAX_BYTES + b"  x"
+    sent = [b"a", b"", b" b ", b"\r", b"", b"", long, b" " * (MAX_BYTES + 2), b"c", b"\xff"]
+    data = b"\n".join(sent)
+    splitter = Splitter()
+    lines = [line for start in range(0, len(data), size) for line in splitter.feed(data[start : start + size])]
     lines += splitter.finish()
-    assert largest <= 32 << 20
-    assert [(line.number, len(line.content)) for line in lines] == [(1, MAX_BYTES + 1)]
+    kept = {1: b"a", 3: b" b ", 7: long[: MAX_BYTES + 1], 9: b"c", 10: b"\xff"}
+    assert {line.number: line.content for line in lines} == kept
+    assert splitter.number == len(sent)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -262,11 +264,11 @@ async def test_only_authorities_send_notices(client: httpx.AsyncClient, bearer: 
     assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, 'Bearer realm="cvr"')
 
 
-@pytest.mark.parametrize("time", ["9999-12-31T23:30:00Z", "0001-01-01T00:30:00+02:00"])
+@pytest.mark.parametrize("sent", ["9999-12-31T23:30:00Z", "0001-01-01T00:30:00+02:00"])
 async def test_an_instant_at_an_end_of_the_calendar_is_refused_and_stops_nothing(
-    client: httpx.AsyncClient, bearer: Bearer, system: System, time: str
+    client: httpx.AsyncClient, bearer: Bearer, system: System, sent: str
 ) -> None:
-    good, wrong = people(1)[0], enveloped(example("death"), id="wrong", time=time)
+    good, wrong = people(1)[0], enveloped(example("death"), id="wrong", time=sent)
     alone = await client.post("/v1/notices", json=wrong, headers=bearer(REGISTRY) | ONE)
     assert (alone.status_code, alone.json()["errors"][0]["pointer"]) == (422, "/time")
     batch = await client.post("/v1/notices", json=[wrong, good], headers=bearer(REGISTRY) | BATCH)
@@ -304,3 +306,23 @@ async def test_a_bug_in_judging_one_notice_is_a_500_for_that_notice_alone_and_is
     assert kept[0]["problem"] == alone.json()
     assert "test_http.py" in caplog.text
     assert notices[1]["data"]["jmb"] not in caplog.text + alone.text
+
+
+@pytest.mark.parametrize("media", [ONE, BATCH, NDJSON], ids=["one", "batch", "stream"])
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+async def test_while_a_bomb_is_read_everybody_else_is_answered(
+    client: httpx.AsyncClient, bearer: Bearer, media: dict[str, str], encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    headers = bearer(REGISTRY) | media | {"Content-Encoding": encoding}
+    sending = asyncio.create_task(client.post("/v1/notices", content=pack(b"\n" * (256 << 20)), headers=headers))
+    slowest, begun = 0.0, time.perf_counter()
+    while not sending.done():
+        asked = time.perf_counter()
+        assert (await client.get("/healthz")).status_code == 200
+        slowest = max(slowest, time.perf_counter() - asked)
+        await asyncio.sleep(0.001)
+    answer = await sending
+    assert slowest < 0.5
+    assert time.perf_counter() - begun < 5
+    told = read(answer)[-1]["problem"] if media is NDJSON else answer.json()
+    assert told["type"] == "urn:cvr:problem:too-large"
