@@ -48,7 +48,7 @@ def _capacity(extent: str) -> Callable[[Life], None]:
 
 def _capacity_restored(life: Life) -> None:
     court, end = _court(life), life.recent(most=300)
-    start = max(end - 90 - int(life.rng.random() * 400), life.born + 6_590)
+    start = min(max(end - 90 - int(life.rng.random() * 400), life.born + 6_590), end - 1)
     _decide(life, court, "capacity-withdrawn", start, ',"extent":"full"')
     _decide(life, court, "capacity-restored", end)
 
