@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, cast
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from register.access import current_caller, journal_look
 from register.api import problems
@@ -58,15 +59,21 @@ async def send_notices(
 ) -> Response:
     """Take in notices: one, a batch, or a stream of any length (Art. 3.5)."""
     may_look(caller, "notices")
-    kind = _media_type(request)
-    feed = Feed(_encoding(request))
-    if kind == NDJSON:
-        return StreamedIntake(system, caller, feed, dry_run=dry_run)
-    if kind == BATCH:
-        notices = await run_in_threadpool(_array, await _whole(request, feed, BATCH_BYTES))
-        return await run_in_threadpool(_answer_batch, system, caller, notices, dry_run)
-    line = Line(1, await _whole(request, feed, MAX_BYTES, cut=True))
-    return await _answer_one(system, caller, line, dry_run)
+    feed, body = Feed("identity"), request.stream()
+    try:
+        kind = _media_type(request)
+        feed = Feed(_encoding(request))
+        if kind == NDJSON:
+            return StreamedIntake(system, caller, feed, dry_run=dry_run)
+        whole = await _whole(body, feed, MAX_BYTES if kind == ONE else BATCH_BYTES, cut=kind == ONE)
+        notices = [Line(1, whole)] if kind == ONE else await run_in_threadpool(_array, whole)
+    except Refusal as refusal:
+        await _beginning(body, feed)
+        problem = await run_in_threadpool(system.intake.refuse, refusal, feed.beginning, caller, dry_run=dry_run)
+        return problems.answer_problem(problem)
+    if kind == ONE:
+        return await _answer_one(system, caller, notices[0], dry_run)
+    return await run_in_threadpool(_answer_batch, system, caller, notices, dry_run)
 
 
 @router.get(
@@ -187,14 +194,14 @@ def _encoding(request: Request) -> str:
     return encoding
 
 
-async def _whole(request: Request, feed: Feed, limit: int, *, cut: bool = False) -> bytes:
-    """The body of a request, decompressed. Raises ``Refusal("malformed")`` when it is damaged.
+async def _whole(stream: AsyncIterator[bytes], feed: Feed, limit: int, *, cut: bool = False) -> bytes:
+    """The body of a request, unpacked. Raises ``Refusal("malformed")`` when it is damaged.
 
     Of a body that is too large no more is read than shows it: ``cut`` returns that, else ``Refusal("too-large")``.
     """
     body = bytearray()
     try:
-        async for chunk in request.stream():
+        async for chunk in stream:
             async for piece in _unpacked(feed, chunk):
                 body += piece
                 if len(body) > limit and cut:
@@ -207,12 +214,22 @@ async def _whole(request: Request, feed: Feed, limit: int, *, cut: bool = False)
     return bytes(body)
 
 
+async def _beginning(stream: AsyncIterator[bytes], feed: Feed) -> None:
+    """Read on until the beginning of a body that is refused whole is there, for the journal."""
+    try:
+        while feed.keep(b"") and (chunk := await anext(stream, None)) is not None:
+            feed.keep(chunk)
+    except ClientDisconnect:
+        pass  # what came is kept all the same
+
+
 def _unpacked(feed: Feed, chunk: bytes) -> AsyncIterator[bytes]:
     """What a chunk of a body unpacks to, each step in a thread where there is something to do."""
-    return _at_once(chunk) if feed.plain else iterate_in_threadpool(feed.unpack(chunk))
+    return _at_once(feed, chunk) if feed.plain else iterate_in_threadpool(feed.unpack(chunk))
 
 
-async def _at_once(chunk: bytes) -> AsyncIterator[bytes]:
+async def _at_once(feed: Feed, chunk: bytes) -> AsyncIterator[bytes]:
+    feed.keep(chunk)
     yield chunk
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
-from uuid import uuid4
 
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import Response
@@ -17,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from register.api.spool import Spool
 from register.api.system import System
-from register.intake.answers import Answer, problem_of
+from register.intake.answers import Answer
 from register.intake.batch import Judged, Tally, answer_lines, is_full
 from register.intake.lines import BrokenFeedError, Feed, Line
 from register.intake.parse import VERIFIED
@@ -86,10 +85,16 @@ class StreamedIntake(Response):
             lines.extend(self._feed.finish())
         except BrokenFeedError as error:
             await flush()
-            await queue.put(_broken(self._feed.number + 1, error))
+            await queue.put(await run_in_threadpool(self._broken, error))
             return
         await flush()
         await queue.put(None)
+
+    def _broken(self, error: BrokenFeedError) -> Answer:
+        """The last answer to a feed that cannot be read further: it has no end, so the sender sends again."""
+        refusal = Refusal(error.kind, str(error), provision=VERIFIED, faults=(Fault("", str(error)),))
+        problem = self._intake.refuse(refusal, self._feed.beginning, self._caller, dry_run=self._trial is not None)
+        return Answer(self._feed.number + 1, None, "refused", problem=problem)
 
     async def _record(self, queue: asyncio.Queue[list[Judged] | Answer | None], spool: Spool) -> None:
         tally = Tally()
@@ -133,9 +138,3 @@ async def _body(receive: Receive) -> AsyncIterator[bytes | None]:
         more = message.get("more_body", False)
         if chunk := message.get("body", b""):
             yield chunk
-
-
-def _broken(line: int, error: BrokenFeedError) -> Answer:
-    """The last answer to a feed that cannot be read further: it has no end, so the sender sends again."""
-    refusal = Refusal(error.kind, str(error), provision=VERIFIED, faults=(Fault("", str(error)),))
-    return Answer(line, None, "refused", problem=problem_of(refusal, uuid4()))

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from register.intake.answers import Answer, End, problem_of
+from register.intake.answers import Answer, End, Problem, problem_of
 from register.intake.failures import Failure, failure_of
 from register.intake.journal import Journal, Refused
 from register.intake.judge import days_late, judge, with_provision
@@ -126,6 +126,16 @@ class Intake:
         self._journal.file(refused)
         return answers
 
+    def refuse(self, refusal: Refusal, beginning: bytes, caller: Caller, *, dry_run: bool = False) -> Problem:
+        """Refuse a whole request or feed, for what can be said of no one notice; return the problem.
+
+        One entry of the journal keeps its first 64 KiB as they came (unless in a dry run).
+        """
+        refused = self._refused(Line(1, beginning), None, with_provision(refusal), caller)
+        if not dry_run:
+            self._journal.file([refused])
+        return problem_of(refused.refusal, refused.instance)
+
     def rehearse(self, judged: Sequence[Judged], trial: Trial, caller: Caller) -> list[Answer]:
         """Answer as :meth:`record` would, with nothing recorded and nothing kept (a dry run)."""
         pending = [item.verdict for item in judged if isinstance(item.verdict, Pending)]
@@ -150,7 +160,6 @@ class Intake:
     ) -> tuple[list[Answer], list[Refused]]:
         answers: list[Answer] = []
         refused: list[Refused] = []
-        now = self._clock()
         each = iter(receipts)
         for item in judged:
             refusal: Refusal | Failure
@@ -162,21 +171,22 @@ class Intake:
                 refusal = with_provision(receipt.refusal)
             else:
                 refusal = item.verdict if isinstance(item.verdict, Failure) else with_provision(item.verdict)
-            instance = UUID(bytes=self._entropy(16), version=4)
-            problem = problem_of(refusal, instance)
+            entry = self._refused(item.line, item.id, refusal, caller)
+            problem = problem_of(refusal, entry.instance)
             answers.append(Answer(item.line.number, item.id, "refused", problem=problem))
-            refused.append(
-                Refused(
-                    received_at=now,
-                    authority=caller.authority or caller.role,
-                    sub=caller.sub,
-                    notice_id=item.id,
-                    instance=instance,
-                    refusal=refusal,
-                    line=item.line.content[:MAX_BYTES],
-                )
-            )
+            refused.append(entry)
         return answers, refused
+
+    def _refused(self, line: Line, notice_id: str | None, refusal: Refusal | Failure, caller: Caller) -> Refused:
+        return Refused(
+            received_at=self._clock(),
+            authority=caller.authority or caller.role,
+            sub=caller.sub,
+            notice_id=notice_id,
+            instance=UUID(bytes=self._entropy(16), version=4),
+            refusal=refusal,
+            line=line.content[:MAX_BYTES],
+        )
 
 
 def batches(lines: Iterable[Line]) -> Iterator[list[Line]]:

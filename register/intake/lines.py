@@ -185,6 +185,8 @@ class Feed:
         self._decoder: Identity | Gzip | Zstd = DECODERS[encoding]()
         self._splitter = Splitter()
         self._packed, self._unpacked = 0, 0
+        #: The first 64 KiB as they came, for the journal should the feed be refused whole.
+        self.beginning = b""
 
     @property
     def plain(self) -> bool:
@@ -196,11 +198,17 @@ class Feed:
         """Lines seen so far, blank ones included."""
         return self._splitter.number
 
+    def keep(self, data: bytes) -> bool:
+        """Keep the beginning of the feed, without reading what it says; whether there is room for more of it."""
+        self.beginning += data[: MAX_BYTES - len(self.beginning)]
+        return len(self.beginning) < MAX_BYTES
+
     def unpack(self, data: bytes) -> Iterator[bytes]:
         """Take the next bytes and give what they unpack to, at most :data:`PIECE` bytes a step.
 
         Raises :class:`BrokenFeedError`, also when it unpacks to more than any notices would (:data:`RATIO`).
         """
+        self.keep(data)
         self._packed += len(data)
         for piece in self._decoder.feed(data):
             self._unpacked += len(piece)

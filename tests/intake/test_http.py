@@ -326,3 +326,36 @@ async def test_while_a_bomb_is_read_everybody_else_is_answered(
     assert time.perf_counter() - begun < 5
     told = read(answer)[-1]["problem"] if media is NDJSON else answer.json()
     assert told["type"] == "urn:cvr:problem:too-large"
+
+
+GZIP = {"Content-Encoding": "gzip"}
+DAMAGED = gzip.compress(b"[" + b"1," * 100_000)[:-9]
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "kind"),
+    [
+        ({"Content-Type": "application/json"}, b"{}", "media-type"),
+        (ONE | {"Content-Encoding": "br"}, b"x" * 200_000, "media-type"),
+        (ONE | GZIP, b"\x1f\x8bnot gzip", "malformed"),
+        (BATCH | GZIP, DAMAGED, "malformed"),
+        (NDJSON | GZIP, DAMAGED, "malformed"),
+        (BATCH, b"[1,", "malformed"),
+        (BATCH, b"[" + b",".join([b"1"] * 10_001) + b"]", "too-large"),
+        (BATCH | GZIP, gzip.compress(b" " * (65 << 20)), "too-large"),
+    ],
+    ids=["type", "encoding", "one", "packed-batch", "packed-stream", "no-array", "long-array", "bomb"],
+)
+async def test_a_request_refused_whole_leaves_one_entry_with_its_beginning_as_it_came(
+    client: httpx.AsyncClient, bearer: Bearer, system: System, headers: dict[str, str], body: bytes, kind: str
+) -> None:
+    rehearsed = await client.post("/v1/notices?dry_run=true", content=body, headers=bearer(REGISTRY) | headers)
+    assert system.journal.page(authority=REGISTRY) == []
+    answer = await client.post("/v1/notices", content=body, headers=bearer(REGISTRY) | headers)
+    told, also = [
+        a.json() if "problem" in a.headers["content-type"] else read(a)[-1]["problem"] for a in (answer, rehearsed)
+    ]
+    assert told["type"] == also["type"] == f"urn:cvr:problem:{kind}"
+    (entry,) = system.journal.page(authority=REGISTRY)
+    assert (entry.instance.urn, entry.refusal.kind, entry.notice_id) == (told["instance"], kind, None)
+    assert entry.line == body[:MAX_BYTES]
