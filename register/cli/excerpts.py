@@ -16,7 +16,6 @@ from register.api.system import System
 from register.app.http import build
 from register.app.parts import make_freezer, make_sealer
 from register.cli.clock import current_clock
-from register.excerpts.fonts import LayoutError
 from register.excerpts.from_roll import DRAWN_KINDS
 from register.excerpts.printers import Printers
 from register.excerpts.runs import FORMATS, SCRIPTS, ReissueError, Run, Wanted
@@ -44,7 +43,7 @@ def excerpts(
     folder = (settings.data / "excerpts" / election if out is None else out).absolute()
     with build(settings, clock=current_clock(settings)) as system, Printers() as printers:
         _prepare(system, election)
-        drawn = 0
+        drawn, failed = 0, list[str]()
         for each in kind or DRAWN_KINDS:
             wanted = Wanted(
                 election=election,
@@ -54,9 +53,13 @@ def excerpts(
                 scripts=tuple(scripts or ("latin",)),
             )
             try:
-                drawn += _draw(system, system.runs.begin(wanted, folder), printers)
-            except (LayoutError, ReissueError) as error:
+                run = system.runs.begin(wanted, folder)
+                left = _draw(system, run, printers)
+            except ReissueError as error:
                 sys.exit(f"cvr: {error}")
+            drawn, failed = drawn + run.total - len(left), failed + left
+    if failed:
+        sys.exit("\n".join(["cvr: these lists could not be printed; the others are drawn:", *failed]))
     print(f"{drawn} lists in {folder}; manifest.json names each file with its SHA-256")
 
 
@@ -76,12 +79,12 @@ def _prepare(system: System, election: str) -> None:
     sealer.seal(at=[] if found.conclusion is None else [found.conclusion])
 
 
-def _draw(system: System, run: Run, printers: Printers) -> int:
+def _draw(system: System, run: Run, printers: Printers) -> list[str]:
+    """Draw a run; the lists that could not be printed, and why."""
     with _Shown(run) as shown:
-        for first in run.batches:
-            system.runs.draw(run, first, printers, shown.advance)
+        failed = [each for first in run.batches for each in system.runs.draw(run, first, printers, shown.advance)]
     system.runs.finish(run)
-    return run.total
+    return failed
 
 
 class _Shown:

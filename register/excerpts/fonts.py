@@ -47,7 +47,7 @@ _TALL: Final = 8.0
 
 
 class LayoutError(ValueError):
-    """A list cannot be printed. Names the list and never a voter."""
+    """A list cannot be printed. Says why, and names no voter."""
 
 
 class Fit(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from typing import Final, Self
 import msgspec
 
 from register.excerpts.draw import Format, draw_list
+from register.excerpts.fonts import LayoutError
 from register.excerpts.manifest import ManifestEntry
 from register.excerpts.rows import ListHead, ListRow
 
@@ -53,15 +54,15 @@ class Printers:
 
     def draw(
         self, lists: Collection[ListJob], formats: Collection[Format], folder: Path
-    ) -> Iterator[tuple[int, list[ManifestEntry]]]:
+    ) -> Iterator[tuple[int, list[ManifestEntry] | LayoutError]]:
         """Draw lists into a folder; their numbers and the manifest's entries, in the order they are done.
 
-        Raises what ``draw_list`` raises, and ``BrokenProcessPool`` when a process was killed; what was given by then
-        is on disk.
+        Of a list that cannot be printed the error is given, and the others are drawn. Raises what else ``draw_list``
+        raises, and ``BrokenProcessPool`` when a process was killed; what was given by then is on disk.
         """
         if "pdf" not in formats:
             for job in lists:
-                yield job.no, draw_list(job.head, job.rows, formats, folder)
+                yield job.no, _drawn_or_not(job, formats, folder)
             return
         if self._drawn >= REPLACED_AFTER:
             self.close()
@@ -69,8 +70,8 @@ class Printers:
             spawn = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._processes, mp_context=spawn, initializer=_end_with_parent)
             self._drawn = 0
-        futures: dict[Future[list[ManifestEntry]], int] = {
-            self._pool.submit(draw_list, job.head, job.rows, tuple(formats), folder): job.no for job in lists
+        futures: dict[Future[list[ManifestEntry] | LayoutError], int] = {
+            self._pool.submit(_drawn_or_not, job, tuple(formats), folder): job.no for job in lists
         }
         self._drawn += len(futures)
         done = False
@@ -81,6 +82,13 @@ class Printers:
         finally:
             if not done:
                 self.close()  # a broken pool, or lists nobody waits for
+
+
+def _drawn_or_not(job: ListJob, formats: Collection[Format], folder: Path) -> list[ManifestEntry] | LayoutError:
+    try:
+        return draw_list(job.head, job.rows, formats, folder)
+    except LayoutError as error:  # this list's own: it must not keep the others from being drawn
+        return error
 
 
 def _end_with_parent() -> None:

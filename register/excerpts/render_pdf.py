@@ -161,9 +161,9 @@ def render_pdf(head: ListHead, rows: Sequence[ListRow], rows_sha256: str) -> byt
 def prepare(head: ListHead, rows: Sequence[ListRow], rows_sha256: str) -> str:
     """Everything the template needs, as JSON: words, and each cell with the size at which it fits."""
     if head.format_version != FORMAT_VERSION:
-        raise LayoutError(f"{head.name}: format version {head.format_version} is not the one drawn here")
+        raise LayoutError(f"format version {head.format_version} is not the one drawn here")
     if len(rows) > MAX_ROWS:
-        raise LayoutError(f"{head.name}: {len(rows)} rows are more than the {MAX_ROWS} that one PDF may have")
+        raise LayoutError(f"{len(rows)} rows are more than the {MAX_ROWS} that one PDF may have")
     words = translations(LANGUAGE[head.script])
     columns = LAYOUT[head.kind]
     cells = [_cells(head, columns, row) for row in rows]

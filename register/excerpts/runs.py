@@ -3,6 +3,8 @@
 A list is done when its files are on disk under their names and recorded. A run that is taken up again passes over
 those lists whose files are still there with the digests recorded, and draws the others. When all are done the manifest
 is written and the drawing goes on record as an event, under an id of the run's own: once, whatever dies in between.
+A list that cannot be drawn fails alone: the others are drawn, the run ends failed and names it, and whoever asks for
+the same again takes that run up.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import sqlalchemy as sa
 
 from register.excerpts import from_roll
 from register.excerpts.draw import Format
+from register.excerpts.fonts import LayoutError
 from register.excerpts.from_roll import DRAWN_KINDS, Basis, DrawnKind, ListScope
 from register.excerpts.manifest import ManifestEntry, differing, write_manifest
 from register.excerpts.printers import ListJob, Printers
@@ -36,6 +39,8 @@ BATCH: Final = 25
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 SCRIPTS: Final[tuple[Script, ...]] = get_args(Script)
 PROVISION: Final = "Art. 3.6"
+#: Failed lists that a run names; of more it says how many.
+_NAMED: Final = 10
 
 
 class ReissueError(Exception):
@@ -102,6 +107,8 @@ class Runs:
     def begin(self, wanted: Wanted, folder: Path | None = None) -> Run:
         """Settle which lists a run has, and write it down; a run of the same terms in the same folder is taken up.
 
+        So is, whatever its folder unless one is named, a run of the same terms of which lists failed.
+
         Without ``folder`` it is one of its own below the data folder. Raises ``Refusal``: ``schema`` for what cannot
         be drawn, ``calendar`` before the conclusion; ``LookupError`` for an unknown election;
         ``from_roll.NotReadyError`` while roll or log are not there yet.
@@ -133,6 +140,9 @@ class Runs:
                 .where(run.c.state != "failed", *(run.c[name].is_not_distinct_from(v) for name, v in terms.items()))
                 .limit(1)
             )
+            if earlier is None:
+                terms_asked = terms if folder is not None else {n: v for n, v in terms.items() if n != "folder"}
+                earlier = _taken_up(connection, terms_asked)
             if earlier is None:
                 items = [
                     {"run": new, "no": no, "script": script, **msgspec.structs.asdict(scope)}
@@ -171,10 +181,13 @@ class Runs:
         """Names of the run's files that are missing or not what was drawn; nothing when all is well."""
         return differing(of.folder, self.files(of.id))
 
-    def draw(self, of: Run, first: int, printers: Printers, told: Callable[[int], None] = lambda _: None) -> None:
+    def draw(
+        self, of: Run, first: int, printers: Printers, told: Callable[[int], None] = lambda _: None
+    ) -> tuple[str, ...]:
         """Draw the lists of one job, beginning with list number ``first``; ``told`` hears how many more are done.
 
-        Passes over lists that are there. Raises what drawing raises; the lists done by then are recorded.
+        Passes over lists that are there. What is given back names the lists that could not be printed, and why.
+        Raises what else drawing raises; the lists done by then are recorded.
         """
         with self._engine.begin() as connection:
             query = sa.select(item).where(item.c.run == of.id, item.c.no >= first, item.c.no < first + BATCH)
@@ -186,25 +199,37 @@ class Runs:
         told(len(items) - len(left))
         with self._engine.connect() as connection:
             jobs = [self._job(connection, of, each) for each in left]
-        recorded = {each["no"]: each["files"] for each in left}
-        for no, entries in printers.draw(jobs, of.formats, of.folder):
-            if recorded[no] is not None and sorted(_files(recorded[no])) != sorted(entries):
+        recorded, names = {each["no"]: each["files"] for each in left}, {job.no: job.head.name for job in jobs}
+        failed = []
+        for no, drawn in printers.draw(jobs, of.formats, of.folder):
+            if isinstance(drawn, LayoutError):
+                failed.append(f"{names[no]}: {drawn}")
+                outcome: dict[str, Any] = {"failure": failed[-1]}
+            elif recorded[no] is not None and sorted(_files(recorded[no])) != sorted(drawn):
                 raise ReissueError(f"list {no} of the run no longer has the bytes on record")
+            else:
+                outcome = {"files": msgspec.to_builtins(drawn), "failure": None}
             with self._engine.begin() as connection:
-                here = sa.and_(item.c.run == of.id, item.c.no == no)
-                connection.execute(sa.update(item).where(here).values(files=msgspec.to_builtins(entries)))
+                connection.execute(sa.update(item).where(item.c.run == of.id, item.c.no == no).values(**outcome))
             told(1)
+        return tuple(failed)
 
     def finish(self, of: Run) -> bool:
         """Write the manifest and put the drawing on record once all lists are done; whether they are. Repeatable.
 
-        Several runs into one folder have one manifest.
+        Several runs into one folder have one manifest. A run of which lists failed ends ``failed`` and names them.
         """
         with self._engine.begin() as connection:
             connection.execute(sa.select(run.c.run).where(run.c.run == of.id).with_for_update())
-            left = sa.select(sa.func.count()).where(item.c.run == of.id, item.c.files.is_(None))
-            if connection.scalar(left):
+            own_items = item.c.run == of.id
+            untried = sa.select(sa.func.count()).where(own_items, item.c.files.is_(None), item.c.failure.is_(None))
+            if connection.scalar(untried):
                 return False
+            unprinted = sa.select(item.c.failure).where(own_items, item.c.failure.is_not(None)).order_by(item.c.no)
+            failed = list(connection.scalars(unprinted))
+            if failed:
+                self._end(connection, of, _named(failed, of.total))
+                return True
             others = sa.select(run.c.run).where(run.c.folder == self._kept(of.folder), run.c.state == "drawn")
             beside = [e for e in _entries(connection, list(connection.scalars(others))) if _is_file(of.folder, e)]
             own = _entries(connection, [of.id])
@@ -217,9 +242,12 @@ class Runs:
     def fail(self, of: Run, why: str) -> None:
         """Give a run up; ``why`` names no voter."""
         with self._engine.begin() as connection:
-            connection.execute(
-                sa.update(run).where(run.c.run == of.id, run.c.state != "drawn").values(state="failed", failure=why)
-            )
+            self._end(connection, of, why)
+
+    @staticmethod
+    def _end(connection: sa.Connection, of: Run, why: str) -> None:
+        here = sa.and_(run.c.run == of.id, run.c.state != "drawn")
+        connection.execute(sa.update(run).where(here).values(state="failed", failure=why))
 
     def _job(self, connection: sa.Connection, of: Run, each: Mapping[Any, Any]) -> ListJob:
         basis = self._basis
@@ -257,6 +285,28 @@ class Runs:
         with self._engine.connect() as connection:
             rows = [dict(row) for row in connection.execute(query).mappings()]
         return [_run(row, self._data) for row in rows]
+
+
+def _taken_up(connection: sa.Connection, terms: Mapping[str, Any]) -> UUID | None:
+    """The newest failed run of these terms of which lists failed, made ready for another go at them, or None."""
+    unprinted = sa.exists().where(item.c.run == run.c.run, item.c.files.is_(None), item.c.failure.is_not(None))
+    found: UUID | None = connection.scalar(
+        sa.select(run.c.run)
+        .where(run.c.state == "failed", unprinted, *(run.c[name].is_not_distinct_from(v) for name, v in terms.items()))
+        .order_by(run.c.requested_at.desc(), run.c.run)
+        .limit(1)
+        .with_for_update()
+    )
+    if found is not None:
+        connection.execute(sa.update(item).where(item.c.run == found).values(failure=None))
+        connection.execute(sa.update(run).where(run.c.run == found).values(state="queued", failure=None))
+    return found
+
+
+def _named(failed: Sequence[str], total: int) -> str:
+    """How many lists of a run failed, and the first of them with the reason."""
+    more = "; …" if len(failed) > _NAMED else ""
+    return f"{len(failed)} of {total} lists could not be printed: {'; '.join(failed[:_NAMED])}{more}"
 
 
 def _run(row: Mapping[str, Any], data: Path) -> Run:

@@ -43,7 +43,8 @@ run = Table(
     Index("run_unfinished", "state", postgresql_where="state IN ('queued', 'drawing')"),
 )
 
-#: One list of a run, in the order of drawing; ``files`` (entries of the manifest) is set once they are on disk.
+#: One list of a run, in the order of drawing; ``files`` (entries of the manifest) is set once they are on disk,
+#: ``failure`` when the list could not be drawn.
 item = Table(
     "item",
     metadata,
@@ -54,4 +55,5 @@ item = Table(
     Column("station", Text),
     Column("mission", Text),
     Column("files", JSONB),
+    Column("failure", Text),
 )

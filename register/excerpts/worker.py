@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from register import jobs
 from register.database import Database
-from register.excerpts.fonts import LayoutError
 from register.excerpts.printers import Printers
 from register.excerpts.runs import ReissueError, Run, Runs
 
@@ -40,13 +39,13 @@ def work(database: Database, runs: Runs, stop: threading.Event) -> None:
 
 
 def take(runs: Runs, which: UUID, first: int, printers: Printers) -> None:
-    """Do one job: draw its lists, and finish the run when they were the last. A list that cannot be ends the run."""
+    """Do one job: draw its lists, and finish the run when they were the last. A list that cannot be printed is left."""
     run = runs.find(which)
     if run is None or run.state == "failed":
         return
     try:
         runs.draw(run, first, printers)
-    except (LayoutError, ReissueError) as error:  # trying again would not help; neither names a voter
+    except ReissueError as error:  # trying again would not help; it names no voter
         runs.fail(run, str(error))
         return
     runs.finish(run)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from register import jobs
 from register.api.system import System
-from register.excerpts import worker
+from register.excerpts import draw, worker
 from register.excerpts.fonts import LayoutError
+from register.excerpts.manifest import ManifestEntry
 from register.excerpts.printers import Printers
+from register.excerpts.rows import ListHead
 from register.excerpts.runs import Run, Wanted
+from register.law.events import CatchmentEntry, PersonalData, PollingStation
 from tests.flows.conftest import Hands, until
 from tests.flows.test_election import ELECTION, concluded
+from tests.flows.town import BIHAC, CALLED
 
 
 def begun(hands: Hands) -> Run:
@@ -89,19 +95,60 @@ def test_a_run_whose_worker_died_before_the_event_is_put_on_record_once(hands: H
     assert hands.system.store.head() == head + 1
 
 
-def test_a_list_that_cannot_be_printed_ends_the_run_and_says_why(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_cannot_be_printed_fails_alone_and_the_run_can_be_taken_up(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = begun(hands)
+    bad = f"polling-station_{BIHAC}_003A002"
+    why = f"1 of 6 lists could not be printed: {bad}: more rows than one PDF may have"
 
-    def cannot(*_: object) -> None:
-        raise LayoutError("row 3, surname: too long for its cell")
+    def draw_list(head: ListHead, *rest: Any) -> list[ManifestEntry]:
+        if head.name == bad:
+            raise LayoutError("more rows than one PDF may have")
+        return draw.draw_list(head, *rest)
 
-    with Printers() as printers:
-        monkeypatch.setattr(printers, "draw", cannot)
-        worker.take(hands.system.runs, run.id, 0, printers)
+    with Printers() as broken, monkeypatch.context() as patch:
+        patch.setattr("register.excerpts.printers.draw_list", draw_list)
+        worker.take(hands.system.runs, run.id, 0, broken)
     found = hands.system.runs.find(run.id)
     assert found is not None
-    assert (found.state, found.failure) == ("failed", "row 3, surname: too long for its cell")
+    assert (found.state, found.failure, found.done) == ("failed", why, 5)
     assert not (run.folder / "manifest.json").exists()
+    head = hands.system.store.head()
+    left = {path.name: path.stat().st_ino for path in run.folder.iterdir()}
+    assert f"{bad}.csv" not in left
+
+    # Asked for again, the same run is taken up: the lists that are there stay, and it is put on record.
+    again = hands.system.runs.begin(Wanted(election=ELECTION, kind="polling-station", formats=("csv",)))
+    assert (again.id, again.state, again.failure) == (run.id, "queued", None)
+    with Printers() as printers:
+        worker.take(hands.system.runs, run.id, 0, printers)
+    assert state(hands.system, run) == "drawn"
+    assert hands.system.store.head() == head + 1
+    assert left.items() <= {path.name: path.stat().st_ino for path in run.folder.iterdir()}.items()
+
+
+def test_a_voter_and_a_station_with_names_that_no_typeface_has_do_not_stop_the_countrys_lists(
+    hands: Hands, tmp_path: Path
+) -> None:
+    """Given names as intake lets them through, before the conclusion, then every list is drawn as PDF and CSV."""
+    name = "محمد Aẑra\u2011" + "W" * 60
+    dossier = PersonalData(jmb=hands.town.voters[0], effective_on=date(2020, 1, 1), surname=name)
+    hands.town.send(f"registry-office:{BIHAC}", dossier, at=CALLED)
+    station = PollingStation(
+        code="003A001", municipality=BIHAC, name=name, address=name, kind="regular",
+        catchment=(CatchmentEntry(settlement="Centar"),), effective_on=date(2026, 1, 1),
+    )  # fmt: skip
+    hands.town.send(f"municipal-commission:{BIHAC}", station, at=CALLED)
+    hands.town.arrive(CALLED)
+    concluded(hands)
+    with Printers() as printers:
+        for kind in ("polling-station", "mail"):
+            run = hands.system.runs.begin(Wanted(election=ELECTION, kind=kind), tmp_path / kind)
+            assert hands.system.runs.draw(run, 0, printers) == ()
+            assert hands.system.runs.finish(run)
+            assert state(hands.system, run) == "drawn"
+    assert name in (tmp_path / "mail" / f"mail_{BIHAC}.csv").read_text(encoding="utf-8")
 
 
 def test_a_typesetter_that_is_killed_leaves_no_half_file(hands: Hands, tmp_path: Path) -> None:
