@@ -16,21 +16,21 @@ from register.access import PersonalNumberError, current_caller, journal_look, o
 from register.acts import elections
 from register.api import problems
 from register.api.bodies import SmallBody, decode, schema_of
-from register.api.disclosure import SMALL, SMALLEST
-from register.api.knowledge import impossible
+from register.api.knowledge import Asked, AtLeast, following, impossible, resting_on
 from register.api.system import CurrentSystem, System
 from register.law.calendar import Calendar, calendar_of
 from register.law.competence import Caller, may_look
 from register.law.events import ElectionCalled, ElectionId
 from register.law.provisions import Refusal
 from register.law.rolls import ListKind
+from register.projection.keeping import BusyError
+from register.projection.roll_accounts import Cell, RollAccounts, Shown, roll_accounts
 from register.projection.tables import frozen_roll, roll
 
 router = APIRouter(tags=["elections"])
 CurrentCaller = Annotated[Caller, Depends(current_caller)]
 #: Who may see the accounts exactly; everyone else sees no small cell.
 _EXACT: Final = frozenset({"cec", "auditor"})
-_ACCOUNT: Final = (roll.c.municipality, roll.c.list_kind, roll.c.station, roll.c.voting_option, roll.c.entity)
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,7 +117,7 @@ def conclude_election(id: str, system: CurrentSystem, caller: CurrentCaller) -> 
 
 
 @router.get("/v1/elections/{id}/roll", responses=problems.responses(401, 403, 404, 409, 422, 503))
-def read_roll(
+async def read_roll(
     id: str,
     request: Request,
     system: CurrentSystem,
@@ -127,71 +127,62 @@ def read_roll(
     station: Annotated[str | None, Query(max_length=20)] = None,
     after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    at_least: AtLeast = 0,
 ) -> Response:
     """The frozen roll in list order, a page; every look is journalled."""
     may_look(caller, "roll")
-    conclusion = _frozen(system, id)[0]
     wanted = {"municipality": municipality, "list_kind": list_kind, "station": station}
     query = sa.select(*(c for c in roll.c if c.name != "election")).where(roll.c.election == id, roll.c.no > after)
     query = query.where(*(roll.c[name] == value for name, value in wanted.items() if value is not None))
-    with system.database.engine.begin() as connection:
+
+    def work(connection: sa.Connection, _: int) -> tuple[int, list[dict[str, Any]]]:
+        conclusion = _frozen(system, connection, id)
         detail = {"list": list_kind, "station": station, "after": after, "limit": limit}
         journal(connection, system, caller, "roll", election=id, municipality=municipality, detail=detail)
-        rows = [dict(row) for row in connection.execute(query.order_by(roll.c.no).limit(limit + 1)).mappings()]
-    following = None
+        rows = connection.execute(query.order_by(roll.c.no).limit(limit + 1)).mappings()
+        return conclusion, [dict(row) for row in rows]
+
+    conclusion, rows = await resting_on(system, Asked(None, None, at_least), work)
+    more = None
     if len(rows) > limit:
-        url = request.url.include_query_params(after=rows[limit - 1]["no"], limit=limit)
-        following = f"{url.path}?{url.query}"
+        more = following(request, after=rows[limit - 1]["no"], limit=limit, at_least=None)
     items = [{("list" if name == "list_kind" else name): value for name, value in row.items()} for row in rows[:limit]]
-    return problems.json_answer({"items": items, "next": following, "position": conclusion})
+    return problems.json_answer({"items": items, "next": more, "position": conclusion})
 
 
-@router.get("/v1/elections/{id}/accounts", responses=problems.responses(404, 409, 503))
-def read_accounts(
-    id: str, system: CurrentSystem, caller: Annotated[Caller | None, Depends(optional_caller)]
+@router.get("/v1/elections/{id}/accounts", responses=problems.responses(404, 409, 422, 503))
+async def read_accounts(
+    id: str,
+    system: CurrentSystem,
+    caller: Annotated[Caller | None, Depends(optional_caller)],
+    at_least: AtLeast = 0,
 ) -> Response:
     """Voters by municipality, list, station, option and entity; the lists add up to the roll, the remainder is 0.
 
     Everyone but the CEC and auditors sees cells of 1 to 4 as ``<5``, and null where a cell would give one of them away.
     """
-    conclusion, voters = _frozen(system, id)
-    query = sa.select(*_ACCOUNT, sa.func.count().label("voters")).where(roll.c.election == id)
-    with system.database.engine.connect() as connection:
-        rows = connection.execute(query.group_by(*_ACCOUNT).order_by(*(c.nulls_first() for c in _ACCOUNT))).all()
-    counts = {tuple(row[:-1]): int(row[-1]) for row in rows}
+
+    def work(connection: sa.Connection, _: int) -> RollAccounts:
+        _frozen(system, connection, id)
+        found = roll_accounts(connection, id)
+        if found is None:
+            raise problems.NotReadyError("The roll is being frozen", retry_after=2)
+        return found
+
+    try:
+        found = await resting_on(system, Asked(None, None, at_least), work)
+    except BusyError:
+        raise problems.NotReadyError("Others are waiting for counts", retry_after=5) from None
     exact = caller is not None and caller.role in _EXACT
-    shown: Mapping[Any, int | str | None] = counts if exact else guarded(counts)
-    names = ("municipality", "list", "station", "option", "entity")
+    shown: Mapping[Cell, Shown] = found.cells if exact else found.shown
     return problems.json_answer(
         {
-            "items": [dict(zip(names, key, strict=True)) | {"voters": shown[key]} for key in counts],
-            "total": voters,
-            "remainder": voters - sum(counts.values()),
-            "position": conclusion,
+            "items": [cell._asdict() | {"voters": count} for cell, count in shown.items()],
+            "total": found.voters,
+            "remainder": found.voters - sum(found.cells.values()),
+            "position": found.conclusion,
         }
     )
-
-
-def guarded(counts: Mapping[Any, int]) -> dict[Any, int | str | None]:
-    """Counts as everyone sees them, whose sum everyone knows: 1 to 4 as ``<5``, and larger ones withheld (None).
-
-    As many of the least larger ones are withheld as it takes for the hidden ones' sum to leave each of them open: the
-    sum must be neither the least nor the greatest that the hidden cells could have.
-    """
-    hidden = {key for key, count in counts.items() if 0 < count < SMALLEST}
-    larger = sorted((count, str(key), key) for key, count in counts.items() if count >= SMALLEST)
-    withheld: set[Any] = set()
-    while hidden and larger and not _open(counts, hidden, withheld):
-        withheld.add(larger.pop(0)[2])
-    return {key: SMALL if key in hidden else None if key in withheld else count for key, count in counts.items()}
-
-
-def _open(counts: Mapping[Any, int], hidden: set[Any], withheld: set[Any]) -> bool:
-    total = sum(counts[key] for key in hidden | withheld)
-    least = len(hidden) + SMALLEST * len(withheld)
-    if withheld:
-        return total > least
-    return len(hidden) > 1 and least < total < (SMALLEST - 1) * len(hidden)
 
 
 def salt_of(system: System) -> str:
@@ -242,15 +233,11 @@ def _answer(of: elections.Election) -> ElectionAnswer:
     )
 
 
-def _frozen(system: System, election: str) -> tuple[int, int]:
-    """Conclusion and voters of the frozen roll. Raises NotFoundError, ``Refusal`` (409) or NotReadyError (503)."""
-    found = _election(system, election)
-    if found.conclusion is None:
+def _frozen(system: System, connection: sa.Connection, election: str) -> int:
+    """Conclusion of the frozen roll. Raises NotFoundError, ``Refusal`` (409) or NotReadyError (503)."""
+    if _election(system, election).conclusion is None:
         raise Refusal("calendar", "The roll of this election is not concluded", provision="Art. 3.6 e")
-    with system.database.engine.connect() as connection:
-        row = connection.execute(
-            sa.select(frozen_roll.c.conclusion, frozen_roll.c.voters).where(frozen_roll.c.election == election)
-        ).one_or_none()
-    if row is None:
+    conclusion = connection.scalar(sa.select(frozen_roll.c.conclusion).where(frozen_roll.c.election == election))
+    if conclusion is None:
         raise problems.NotReadyError("The roll is being frozen", retry_after=2)
-    return int(row[0]), int(row[1])
+    return int(conclusion)

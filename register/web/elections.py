@@ -8,17 +8,13 @@ from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
-import sqlalchemy as sa
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from register.law.calendar import Calendar, calendar_of
 from register.law.events import ElectionCalled
+from register.projection.roll_accounts import Cell, Shown, roll_accounts, sums
 from register.projection.rolls import LIST_ORDER
-from register.projection.tables import election, frozen_roll, roll
-
-#: Counts from 1 to this many less one are shown as ``<5``, so that nobody is read out of them.
-SMALLEST: Final = 5
-SMALL: Final = "<5"
+from register.projection.tables import election
 
 #: Words for each list of a roll, in the order of the roll.
 LISTS: Final[Mapping[str, str]] = {
@@ -129,64 +125,27 @@ def _election(row: Mapping[Any, Any]) -> Election:
 
 @dataclass(frozen=True, slots=True)
 class RollCounts:
-    """The voters of a frozen roll: all, by list, and by municipality and list; small counts and their like withheld."""
+    """The voters of a frozen roll: all, by list, and by municipality and list, as everyone may see them."""
 
     voters: int
-    lists: Mapping[str, int | str | None]
-    municipalities: Mapping[str, Mapping[str, int | str | None]]
+    lists: Mapping[str, Shown]
+    municipalities: Mapping[str, Mapping[str, Shown]]
 
 
 def roll_counts(connection: Connection, id: str) -> RollCounts | None:
-    """The counts of an election's roll that everyone may see; None while there is no frozen roll."""
-    voters = connection.scalar(select(frozen_roll.c.voters).where(frozen_roll.c.election == id))
-    if voters is None:
-        return None
-    query = (
-        select(roll.c.municipality, roll.c.list_kind, func.count())
-        .where(roll.c.election == id)
-        .group_by(roll.c.municipality, roll.c.list_kind)
-        .order_by(sa.collate(roll.c.municipality, "C"))
-    )
-    cells = {(place, kind): int(count) for place, kind, count in connection.execute(query)}
-    return RollCounts(int(voters), *guarded(cells))
+    """The counts of an election's roll that everyone may see; None while there is no frozen roll.
 
-
-def guarded(
-    cells: Mapping[tuple[str, str], int],
-) -> tuple[dict[str, int | str | None], dict[str, dict[str, int | str | None]]]:
-    """Counts by list, and by municipality and list, of which no small one can be computed from the others.
-
-    Since both tables add up to the same lists, a list with a small count withholds its least larger one too; where it
-    has none, the sum of the list is withheld, and the least larger sum with it, since all lists add up to the roll.
+    Raises ``keeping.BusyError``.
     """
-    hidden = {cell for cell, count in cells.items() if count < SMALLEST}
-    sums = {kind: sum(n for (_, k), n in cells.items() if k == kind) for kind in LIST_ORDER}
-    sums = {kind: count for kind, count in sums.items() if count}
-    withheld: set[str] = set()
-    for kind in sums:
-        of_kind = {cell: count for cell, count in cells.items() if cell[1] == kind}
-        if hidden & of_kind.keys():
-            larger = sorted((count, cell) for cell, count in of_kind.items() if cell not in hidden)
-            if larger:
-                hidden.add(larger[0][1])
-            else:
-                withheld.add(kind)
-    if withheld:
-        larger_sums = sorted((count, kind) for kind, count in sums.items() if kind not in withheld)
-        withheld.update(kind for _, kind in larger_sums[:1])
-        # A withheld sum must not be had by adding up its own cells.
-        for _, kind in larger_sums[:1]:
-            of_kind = {cell: count for cell, count in cells.items() if cell[1] == kind}
-            if not hidden & of_kind.keys():
-                hidden.add(min(of_kind, key=lambda cell: (of_kind[cell], cell)))
-    lists = {kind: _shown(count, kind in withheld) for kind, count in sums.items()}
-    places: dict[str, dict[str, int | str | None]] = {}
-    for place, kind in sorted(cells, key=lambda cell: (cell[0], LIST_ORDER.index(cell[1]))):
-        places.setdefault(place, {})[kind] = _shown(cells[place, kind], (place, kind) in hidden)
-    return lists, places
+    found = roll_accounts(connection, id)
+    return None if found is None else RollCounts(found.voters, *by_list(found.shown))
 
 
-def _shown(count: int, hidden: bool) -> int | str | None:
-    if 0 < count < SMALLEST:
-        return SMALL
-    return None if hidden else count
+def by_list(cells: Mapping[Cell, Shown]) -> tuple[dict[str, Shown], dict[str, dict[str, Shown]]]:
+    """Counts by list, and by municipality and list, in the order of the roll: nothing but sums of the cells shown."""
+    lists = sums(cells, lambda cell: cell.list)
+    places: dict[str, dict[str, Shown]] = {}
+    found = sums(cells, lambda cell: (cell.municipality, cell.list))
+    for place, kind in sorted(found, key=lambda key: (key[0], LIST_ORDER.index(key[1]))):
+        places.setdefault(place, {})[kind] = found[place, kind]
+    return {kind: lists[kind] for kind in LIST_ORDER if kind in lists}, places

@@ -13,6 +13,7 @@ from register.law.alphabet import sort_key
 from register.log.keys import open_key
 from register.log.note import encode64, parse_checkpoint, parse_note
 from register.log.sealer import published_note
+from register.projection.keeping import BusyError
 from register.web import elections, own_entry
 from register.web.layout import asset, render
 from register.web.sources import CurrentSources, Sources
@@ -56,7 +57,10 @@ def election(request: Request, sources: CurrentSources, id: Annotated[str, Path(
         found = elections.one_election(connection, id)
         if found is None:
             raise HTTPException(404)
-        roll = elections.roll_counts(connection, id) if found.conclusion is not None else None
+        try:
+            roll = elections.roll_counts(connection, id) if found.conclusion is not None else None
+        except BusyError:
+            raise HTTPException(503, headers={"Retry-After": "5"}) from None
     today = sources.today()
     return render(
         request,

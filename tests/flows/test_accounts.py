@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from register.api.elections import guarded
+from register.projection.roll_accounts import guarded
 
 
 @given(st.lists(st.one_of(st.integers(1, 5), st.integers(1, 60)), min_size=1, max_size=12))

@@ -1,0 +1,102 @@
+"""The accounts of a frozen roll: its voters in cells, as they are, and as everyone may see them (Art. 3.1, 3.6 e).
+
+One function guards one set of cells. Whatever else is shown of a roll is a sum of cells as everyone sees them, so that
+no two places together tell what each of them withholds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
+
+import sqlalchemy as sa
+
+from register.projection.keeping import Keeper
+from register.projection.tables import frozen_roll, roll
+
+#: Counts from 1 to this many less one are not shown.
+SMALLEST: Final = 5
+SMALL: Final = "<5"
+#: A count as everyone sees it: exact, ``<5``, or None where it is withheld because others could be computed from it.
+Shown = int | str | None
+K = TypeVar("K", bound=Hashable)
+G = TypeVar("G", bound=Hashable)
+
+#: A frozen roll never changes: it is counted once.
+KEEPER: Final = Keeper(32)
+
+
+class Cell(NamedTuple):
+    """What the voters of one cell have in common."""
+
+    municipality: str
+    list: str
+    station: str | None
+    option: str
+    entity: str | None
+
+
+class RollAccounts(NamedTuple):
+    """The cells of a roll in order, as they are and as everyone sees them; ``voters``: the rows of the roll."""
+
+    conclusion: int
+    voters: int
+    cells: Mapping[Cell, int]
+    shown: Mapping[Cell, Shown]
+
+
+def roll_accounts(connection: sa.Connection, election: str) -> RollAccounts | None:
+    """The accounts of an election's roll; None while it is not frozen. Raises ``keeping.BusyError``."""
+    wanted = sa.select(frozen_roll.c.conclusion, frozen_roll.c.voters, frozen_roll.c.sha256)
+    row = connection.execute(wanted.where(frozen_roll.c.election == election)).one_or_none()
+    if row is None:
+        return None
+
+    def count() -> RollAccounts:
+        cells = _cells(connection, election)
+        return RollAccounts(int(row.conclusion), int(row.voters), cells, guarded(cells))
+
+    # The digest is over all rows: whichever register they stand in, the counts are the same.
+    return KEEPER.once((election, row.conclusion, row.sha256), count)
+
+
+def _cells(connection: sa.Connection, election: str) -> dict[Cell, int]:
+    columns = (roll.c.municipality, roll.c.list_kind, roll.c.station, roll.c.voting_option, roll.c.entity)
+    query = sa.select(*columns, sa.func.count()).where(roll.c.election == election)
+    rows = connection.execute(query.group_by(*columns).order_by(*(c.nulls_first() for c in columns)))
+    return {Cell(*row[:-1]): int(row[-1]) for row in rows}
+
+
+def guarded(counts: Mapping[K, int]) -> dict[K, Shown]:
+    """Counts as everyone sees them, whose sum everyone knows: 1 to 4 as ``<5``, and larger ones withheld (None).
+
+    As many of the least larger ones are withheld as it takes for the hidden ones' sum to leave each of them open: the
+    sum must be neither the least nor the greatest that the hidden cells could have.
+    """
+    hidden = {key for key, count in counts.items() if 0 < count < SMALLEST}
+    larger = sorted((count, str(key), key) for key, count in counts.items() if count >= SMALLEST)
+    withheld: set[Any] = set()
+    while hidden and larger and not _open(counts, hidden, withheld):
+        withheld.add(larger.pop(0)[2])
+    return {key: SMALL if key in hidden else None if key in withheld else count for key, count in counts.items()}
+
+
+def sums(shown: Mapping[K, Shown], group: Callable[[K], G]) -> dict[G, Shown]:
+    """Sums of counts as everyone sees them: None where a part is hidden, a part alone as it is shown itself."""
+    parts: dict[G, list[Shown]] = {}
+    for key, count in shown.items():
+        parts.setdefault(group(key), []).append(count)
+    return {of: counts[0] if len(counts) == 1 else _sum(counts) for of, counts in parts.items()}
+
+
+def _sum(counts: list[Shown]) -> Shown:
+    exact = [count for count in counts if isinstance(count, int)]
+    return sum(exact) if len(exact) == len(counts) else None
+
+
+def _open(counts: Mapping[Any, int], hidden: set[Any], withheld: set[Any]) -> bool:
+    total = sum(counts[key] for key in hidden | withheld)
+    least = len(hidden) + SMALLEST * len(withheld)
+    if withheld:
+        return total > least
+    return len(hidden) > 1 and least < total < (SMALLEST - 1) * len(hidden)
