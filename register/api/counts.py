@@ -1,14 +1,13 @@
 """Counts of the register, and the accounts between two positions (contract: section 3).
 
 Those who keep the register see any position. Everyone else sees day-ends that are at least a day old, one table at a
-time, guarded by :mod:`register.api.disclosure`; they are counted once and kept.
+time, and the accounts made from these, guarded by :mod:`register.api.disclosure`; they are counted once and kept.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -18,7 +17,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from register.access import optional_caller
 from register.api import problems
-from register.api.disclosure import Key, Published, Shown, publish, small
+from register.api.disclosure import Flows, Key, Published, disclose, publish
 from register.api.knowledge import (
     Asked,
     AskedFor,
@@ -34,6 +33,8 @@ from register.api.system import CurrentSystem, System
 from register.law.competence import Caller, Purpose, may_look
 from register.law.provisions import Refusal
 from register.projection import queries
+from register.projection.keeping import BusyError, Keeper
+from register.projection.roll_accounts import Shown
 from register.settings import today
 
 #: How long anyone may keep what everyone may see: it does not change, but the day does.
@@ -59,7 +60,11 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """One line of the accounts; ``ground`` None: first entries and moves."""
+    """One line of the accounts; ``ground`` None: first entries and moves.
+
+    Everyone sees lines without grounds; one whose municipality and members are all None stands for the municipalities
+    of which nothing is told.
+    """
 
     municipality: str | None
     ground: str | None
@@ -126,7 +131,7 @@ async def read_accounts(
             return accounts(connection, on, *positions)
         for position in positions:
             on = public_day(system, Asked(asked.on, position, 0))[0] if position else on
-        return _guarded(accounts(connection, on, *positions))
+        return public_accounts(system, connection, on, *positions)
 
     return problems.json_answer(await resting_on(system, Asked(asked.on, None, asked.at_least), work))
 
@@ -189,35 +194,18 @@ def published(system: System, connection: sa.Connection, on: date, position: int
 
         return publish(table("municipality"), table("entity"), table("sex"), table("age"))
 
-    return KEEPER.once((system.settings.data, system.settings.database_url, position, on), count)
-
-
-class Keeper:
-    """Keeps what is counted, so that it is counted once: by one at a time, whatever the number of those who ask."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        self._counting = threading.Lock()
-
-    def once(self, key: Hashable, count: Callable[[], T]) -> T:
-        """What ``count()`` gives, or gave. Raises ``NotReadyError`` when others are counting for too long."""
-        found = self._kept.get(key)
-        if found is not None:
-            return found  # type: ignore[no-any-return]
-        if not self._counting.acquire(timeout=5):
-            raise problems.NotReadyError("Others are waiting for counts", retry_after=5)
-        try:
-            if key not in self._kept:
-                self._kept[key] = count()
-                while len(self._kept) > self._size:
-                    self._kept.popitem(last=False)
-            return self._kept[key]  # type: ignore[no-any-return]
-        finally:
-            self._counting.release()
+    return _once(system, ("tables", position, on), count)
 
 
 KEEPER: Final = Keeper(KEPT)
+
+
+def _once(system: System, key: tuple[str | int | date, ...], count: Callable[[], T]) -> T:
+    """What was counted, once. Raises ``NotReadyError`` rather than let many wait."""
+    try:
+        return KEEPER.once((system.settings.data, system.settings.database_url, *key), count)
+    except BusyError:
+        raise problems.NotReadyError("Others are waiting for counts", retry_after=5) from None
 
 
 def _keeps(caller: Caller | None, purpose: Purpose) -> bool:
@@ -279,19 +267,19 @@ def accounts(connection: sa.Connection, on: date, first: int, last: int) -> Acco
     return Accounts(items, sum(before.values()), sum(after.values()), remainder, on, last)
 
 
-def _guarded(found: Accounts) -> Accounts:
-    """The accounts as everyone sees them: by municipality alone, without grounds, small counts as ``<5``."""
-    lines: dict[str | None, Counter[str]] = {}
-    members = ("entered", "reinstated", "deleted", "moved_in", "moved_out")
+def public_accounts(system: System, connection: sa.Connection, on: date, first: int, last: int) -> Accounts:
+    """The accounts as everyone sees them, made from what everyone sees of the register at both positions."""
+    before, after = (published(system, connection, on, position) for position in (first, last))
+    found = _once(system, ("accounts", first, last, on), lambda: accounts(connection, on, first, last))
+    flows: dict[Key, Counter[str]] = {}
     for item in found.items:
-        lines.setdefault(item.municipality, Counter()).update({name: getattr(item, name) for name in members})
-    items = [Account(place, None, **{name: small(line[name]) for name in members}) for place, line in lines.items()]
-    return msgspec.structs.replace(found, items=items, before=small_total(found.before), after=small_total(found.after))
-
-
-def small_total(count: Shown) -> Shown:
-    """A total as everyone sees it."""
-    return small(count) if isinstance(count, int) else count
+        members = {name: count for name in Flows._fields if isinstance(count := getattr(item, name), int)}
+        flows.setdefault(item.municipality, Counter()).update(members)
+    shown = disclose({place: Flows(**line) for place, line in flows.items()}, before, after)
+    items = [Account(None if place is None else str(place), None, *line) for place, line in shown.lines.items()]
+    if shown.others:
+        items.append(Account(None, None, None, None, None, None, None))
+    return msgspec.structs.replace(found, items=items, before=shown.before, after=shown.after)
 
 
 def read_by(text: str) -> tuple[By, ...]:

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from register.law.territory import entity_of
+from register.projection.roll_accounts import SMALL, SMALLEST, Shown
 
-#: Counts from 1 to this many less one are not shown.
-SMALLEST: Final = 5
-SMALL: Final = "<5"
 #: A count withheld beside small ones must be so large that less it by any of theirs could still be no small one.
 LARGE: Final = 2 * SMALLEST - 1
 
 By = Literal["municipality", "entity", "sex", "age"]
 Key = str | int | None
-#: A count as everyone sees it: exact, ``<5``, or None where it is withheld because others could be computed from it.
-Shown = int | str | None
 Table = Mapping[Key, int]
 
 
@@ -52,9 +48,56 @@ def publish(municipality: Table, entity: Table, sex: Table, age: Table) -> Publi
     return Published(shown, _shown(sum(sex.values()), not all(guarded)))
 
 
-def small(count: int) -> Shown:
-    """A count that stands by itself, as everyone sees it."""
-    return _shown(count, hidden=False)
+class Flows(NamedTuple):
+    """What came and went of a municipality's voters between two positions."""
+
+    entered: int = 0
+    reinstated: int = 0
+    deleted: int = 0
+    moved_in: int = 0
+    moved_out: int = 0
+
+    @property
+    def moved(self) -> int:
+        """By how many more came than went to other municipalities."""
+        return self.moved_in - self.moved_out
+
+    @property
+    def net(self) -> int:
+        """By how many the municipality's voters became more."""
+        return self.entered + self.reinstated - self.deleted + self.moved
+
+
+class Disclosed(NamedTuple):
+    """Accounts as everyone sees them; ``others``: there are municipalities of which nothing is told."""
+
+    lines: dict[Key, Flows]
+    others: bool
+    before: Shown
+    after: Shown
+
+
+def disclose(lines: Mapping[Key, Flows], before: Published, after: Published) -> Disclosed:
+    """Guard the accounts between two positions, of which everyone sees the published tables too.
+
+    A municipality's line is shown whole or not at all: where it counts exactly at both positions, and none of its
+    members is small. All moves add up to nothing, so that lines with moves are withheld, the least first, until those
+    withheld have no small sum of moves. The totals are withheld where with the shown lines they would give a small
+    sum of the lines withheld.
+    """
+    tables = [published.tables["municipality"] for published in (before, after)]
+    shown = {
+        place: line
+        for place, line in sorted(lines.items(), key=lambda item: str(item[0]))
+        if all(isinstance(table.get(place, 0), int) for table in tables) and not any(map(_is_small, line))
+    }
+    while _is_small(abs(sum(line.moved for line in shown.values()))):
+        shown.pop(min((abs(line.moved), str(place), place) for place, line in shown.items() if line.moved)[2])
+    totals = (before.total, after.total)
+    rest = sum(line.net for place, line in lines.items() if place not in shown)
+    if _is_small(abs(rest)):
+        totals = (None, None)
+    return Disclosed(shown, len(shown) < len(lines), *totals)
 
 
 def _shown(count: int, hidden: bool) -> Shown:
@@ -94,6 +137,10 @@ def _widen(table: Table, hidden: set[Key]) -> bool:
     if large:
         hidden.add(min(large)[2])
     return bool(large)
+
+
+def _is_small(count: int) -> bool:
+    return 0 < count < SMALLEST
 
 
 def _small(table: Table) -> set[Key]:

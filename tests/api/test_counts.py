@@ -84,23 +84,42 @@ async def test_the_accounts_leave_nothing_unexplained(world: World, client: http
     assert (await client.get(f"/v1/register/accounts?from={start}&to={end}")).status_code == 403
 
 
-async def test_everyone_sees_accounts_between_old_day_ends_without_grounds(
+NOTHING = {"entered": None, "reinstated": None, "deleted": None, "moved_in": None, "moved_out": None}
+OTHERS = {"municipality": None, "ground": None, **NOTHING}
+
+
+async def test_the_public_accounts_do_not_undo_what_the_public_summary_withholds(
     world: World, client: httpx.AsyncClient
 ) -> None:
+    for serial in range(4, 13):
+        world.citizen(number(serial), "Mujić", "10022", follow=False)
+    for serial in range(13, 40):
+        world.citizen(number(serial), "Mujić", "10081", follow=False)
+    world.follow()
+    end = world.system.store.head()
+    world.clock.now += timedelta(days=3)
+    summary = (await client.get("/v1/register/summary?by=municipality")).json()
+    counts = {item["municipality"]: item["count"] for item in summary["items"]}
+    assert counts == {BIHAC: "<5", "10022": None, "10081": 27, KLJUC: "<5"}
+    told = (await client.get(f"/v1/register/accounts?from=0&to={end}")).json()
+    exact = {**dict.fromkeys(NOTHING, 0), "entered": 27}
+    assert told["items"] == [{"municipality": "10081", "ground": None, **exact}, OTHERS]
+    # What is left is what the summary leaves too: the sum of all that it hides.
+    assert (told["before"], told["after"], told["remainder"]) == (0, summary["total"], 0)
+
+
+async def test_one_death_between_two_day_ends_is_not_read_out_of_the_totals(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    for serial in range(4, 34):
+        world.citizen(number(serial), "Mujić", BIHAC, follow=False)
+    world.follow()
     first = world.system.store.head()
     world.clock.now += timedelta(days=1)
-    end = world.send("registry-office:10049", Death(jmb=number(0), effective_on=date(2026, 2, 1)))
+    end = world.send("registry-office:10049", Death(jmb=number(4), effective_on=date(2026, 2, 1)))
     world.clock.now += timedelta(days=3)
     told = (await client.get(f"/v1/register/accounts?from={first}&to={end}")).json()
-    assert told["items"] == [
-        {
-            "municipality": BIHAC,
-            "ground": None,
-            "entered": 0,
-            "reinstated": 0,
-            "deleted": "<5",
-            "moved_in": 0,
-            "moved_out": 0,
-        }
-    ]
-    assert told["remainder"] == 0
+    assert told["items"] == [OTHERS]
+    assert (told["before"], told["after"], told["remainder"]) == (None, None, 0)
+    cec = world.headers("cec")
+    assert (await client.get(f"/v1/register/accounts?from={first}&to={end}", headers=cec)).json()["after"] == 33
