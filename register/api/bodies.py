@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from fastapi import Depends, Request
 
+from register.intake.plain import control_characters, read_json
 from register.law.provisions import Fault, Refusal
 
 #: Bytes of such a body, at most.
@@ -31,14 +32,19 @@ SmallBody = Annotated[bytes, Depends(small_body)]
 
 
 def decode(body: bytes, kind: type[T]) -> T:
-    """The body as a struct. Raises ``Refusal``: ``malformed`` for what is not JSON, ``schema`` for another form."""
+    """The body as a struct, its texts in NFC.
+
+    Raises ``Refusal``: ``malformed`` for what is not JSON, is nested too deeply or names a member twice; ``schema`` for
+    another form, control characters included. It is read as a notice is, so that both mean the same text.
+    """
+    document = read_json(body)
+    for fault_kind, fault in control_characters(document, ""):
+        raise Refusal(fault_kind, fault.detail, faults=(fault,))
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(msgspec.json.encode(document), type=kind)
     except msgspec.ValidationError as error:
         fault = _fault(str(error))
         raise Refusal("schema", fault.detail, faults=(fault,)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refusal("malformed", "The body is not JSON") from None
 
 
 def schema_of(kind: type) -> dict[str, Any]:

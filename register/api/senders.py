@@ -22,7 +22,8 @@ from register.intake.batch import Tally, batches
 from register.intake.contracts import NOTICE_ID, SOURCE
 from register.intake.journal import Refused
 from register.intake.lines import DECODERS, BrokenFeedError, Feed, Line
-from register.intake.parse import MAX_BYTES, VERIFIED
+from register.intake.parse import MAX_BYTES
+from register.intake.plain import VERIFIED
 from register.law.competence import SOURCE_PREFIX, Caller, may_look
 from register.law.events import NOTICE_TYPES
 from register.law.provisions import Fault, ProblemKind, Refusal

@@ -19,7 +19,7 @@ from register.api.system import System
 from register.intake.answers import Answer
 from register.intake.batch import Judged, Tally, answer_lines, is_full
 from register.intake.lines import BrokenFeedError, Feed, Line
-from register.intake.parse import VERIFIED
+from register.intake.plain import VERIFIED
 from register.law.competence import Caller
 from register.law.provisions import Fault, Refusal
 

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Final
 
-from register.intake.parse import VERIFIED, Message
+from register.intake.parse import Message
+from register.intake.plain import VERIFIED
 from register.law.calendar import civil_day
 from register.law.competence import Caller, check_sender
 from register.law.events import Annulment, ControlTotal, Notice

@@ -7,9 +7,7 @@ fails are the members looked at one by one, so that a refusal names all of them.
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
@@ -17,16 +15,13 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
+from register.intake.plain import VERIFIED, below, control_characters, read_json
 from register.law.calendar import civil_day
 from register.law.events import NOTICE_BY_TYPE, Notice, NoticeId
 from register.law.provisions import Fault, ProblemKind, Refusal
 
 #: Longest message, in bytes (contract: section 3).
 MAX_BYTES: Final = 65_536
-#: The changes received are recorded and appropriately verified.
-VERIFIED: Final = "Art. 3.5(6)"
-#: A member name longer than this is not repeated in a pointer; the pointer then ends at its parent.
-_MAX_MEMBER: Final = 100
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -57,10 +52,7 @@ class Envelope(msgspec.Struct, frozen=True):
     datacontenttype: str | None = None
 
 
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
 _NOTICE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def parse(line: bytes) -> Message | Unreadable:
@@ -73,7 +65,7 @@ def parse(line: bytes) -> Message | Unreadable:
     if len(line) > MAX_BYTES:
         return Unreadable(None, _refusal("too-large", "A notice has at most 64 KiB"))
     try:
-        document = _plain(line)
+        document = read_json(line)
     except Refusal as refusal:
         return Unreadable(None, refusal)
     try:
@@ -84,58 +76,10 @@ def parse(line: bytes) -> Message | Unreadable:
     except (msgspec.ValidationError, KeyError, OverflowError):
         return _unreadable(document)
     plain_json = envelope.datacontenttype in (None, "application/json") and "data_base64" not in document
-    control_characters = b"\\" in line and next(_control_characters(document, ""), None) is not None
-    if not plain_json or control_characters:
+    controlled = b"\\" in line and next(control_characters(document, ""), None) is not None
+    if not plain_json or controlled:
         return _unreadable(document)
     return Message(envelope.id, envelope.source, time, data)
-
-
-# --- JSON -----------------------------------------------------------------------------------------------------------
-
-
-def _plain(line: bytes) -> Any:
-    """The JSON value of a line, in NFC. Raises ``Refusal("malformed")`` for what is not JSON or has a member twice."""
-    escapes = b"\\" in line
-    try:
-        if not line.isascii():
-            text = line.decode()
-            if not escapes and not unicodedata.is_normalized("NFC", text):
-                # No structural character of JSON composes with what follows it, and there are no escapes.
-                line = unicodedata.normalize("NFC", text).encode()
-        value = _decode(line)
-        if escapes:
-            return json.loads(line, object_pairs_hook=_members)
-        # Without escapes, every quotation mark is one end of a name or text: a member that was lost takes some away.
-        if line.count(b'"') != _encode(value).count(b'"'):
-            raise _refusal("malformed", _TWICE)
-    except UnicodeError:
-        raise _refusal("malformed", "The message is not valid UTF-8") from None
-    except msgspec.DecodeError as error:
-        place = re.search(r"\(byte \d+\)$", str(error))
-        raise _refusal("malformed", f"The message is not valid JSON{f' {place[0]}' if place else ''}") from None
-    except RecursionError:
-        raise _refusal("malformed", "The message is nested too deeply") from None
-    return value
-
-
-_TWICE: Final = "An object of the message names a member twice"
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = {
-        unicodedata.normalize("NFC", name): unicodedata.normalize("NFC", value) if type(value) is str else _nfc(value)
-        for name, value in pairs
-    }
-    if len(members) != len(pairs):
-        raise _refusal("malformed", _TWICE)
-    return members
-
-
-def _nfc(value: Any) -> Any:
-    """The texts of an array in NFC; objects inside it have been through :func:`_members` already."""
-    if type(value) is list:
-        return [unicodedata.normalize("NFC", item) if type(item) is str else _nfc(item) for item in value]
-    return value
 
 
 # --- why it could not be read ---------------------------------------------------------------------------------------
@@ -175,7 +119,7 @@ def _all_faults(document: Any) -> Iterator[tuple[ProblemKind, Fault]]:
     content_type = document.get("datacontenttype")
     if isinstance(content_type, str) and content_type != "application/json":
         yield "media-type", Fault("/datacontenttype", "The data of a notice is application/json")
-    yield from _control_characters(document, "")
+    yield from control_characters(document, "")
     name = document.get("type")
     if not isinstance(name, str):
         return
@@ -208,7 +152,7 @@ def _member_faults(
     if closed:
         known = {field.encode_name for field in fields}
         for name in sorted(members.keys() - known):
-            yield "schema", Fault(_below(pointer, name), "This type of notice has no such member")
+            yield "schema", Fault(below(pointer, name), "This type of notice has no such member")
 
 
 _PATH: Final = re.compile(r"(?: - at `(?:key in )?\$([^`]*)`)?\Z")
@@ -234,7 +178,7 @@ def _fault(error: str, pointer: str, value: Any, declared: Any) -> tuple[Problem
         pointer = f"{pointer}/{name or index}"
     if about := _ABOUT_MEMBER.fullmatch(sentence):
         missing = about[1] == "missing required"
-        return "schema", Fault(_below(pointer, about[2]), "This member is missing" if missing else "No such member")
+        return "schema", Fault(below(pointer, about[2]), "This member is missing" if missing else "No such member")
     if pointer in ("/data/jmb", "/data/new_jmb") and isinstance(value, str):
         return "jmb", Fault(pointer, "The personal number must have 13 digits")
     for beginning, kind, told in _SENTENCES:
@@ -251,25 +195,6 @@ def _choices(declared: Any) -> list[str]:
     if get_origin(declared) is Literal:
         return [str(choice) for choice in get_args(declared)]
     return [choice for part in get_args(declared) for choice in _choices(part)]
-
-
-def _below(pointer: str, name: str) -> str:
-    if len(name) > _MAX_MEMBER:
-        return pointer
-    return f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
-
-
-def _control_characters(value: Any, pointer: str) -> Iterator[tuple[ProblemKind, Fault]]:
-    """Texts with control characters, which no member allows and which no list could print."""
-    if isinstance(value, str):
-        if _CONTROL.search(value):
-            yield "schema", Fault(pointer, "A text has no control characters")
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            yield from _control_characters(member, _below(pointer, name))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _control_characters(item, f"{pointer}/{index}")
 
 
 def _refusal(kind: ProblemKind, sentence: str) -> Refusal:

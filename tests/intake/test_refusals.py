@@ -166,6 +166,8 @@ def test_given_a_wrong_notice_it_is_refused_with_kind_pointer_and_provision(case
         ("a member twice, in two normal forms", '{"sent":{"\u00e9":1,"e\u0301":2}}'.encode(), "malformed"),
         ("nested without end", b"[" * MAX_BYTES, "malformed"),
         ("nested in an extension", b'{"x":' + b"[" * 30_000 + b"]" * 30_000 + b"}", "malformed"),
+        ("marks heaped upon a letter", b'{"x":"a' + "\u0316\u0301".encode() * 16_000 + b'"}', "malformed"),
+        ("the same, escaped", b'{"x":"a' + rb"\u0316\u0301" * 5_000 + b'"}', "malformed"),
         ("more than 64 KiB", b" " * (MAX_BYTES + 1), "too-large"),
     ],
 )
