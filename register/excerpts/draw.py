@@ -14,7 +14,8 @@ from register.excerpts.render_pdf import render_pdf
 from register.excerpts.rows import ListHead, ListRow, columns_of, numbered
 
 Format = Literal["csv", "internal-csv", "pdf"]
-_ENDING: Final[dict[Format, str]] = {"csv": ".csv", "internal-csv": ".internal.csv", "pdf": ".pdf"}
+#: What the file names of each format end with.
+ENDING: Final[dict[Format, str]] = {"csv": ".csv", "internal-csv": ".internal.csv", "pdf": ".pdf"}
 
 
 def draw_list(
@@ -30,7 +31,7 @@ def draw_list(
     """
     with ExitStack() as files:
         parts: dict[Format, Part] = {
-            format_: files.enter_context(whole_file(out_dir / (head.name + _ENDING[format_])))
+            format_: files.enter_context(whole_file(out_dir / (head.name + ENDING[format_])))
             for format_ in sorted(set(formats))
         }
         digest, count, kept = _write_lines(head, rows, parts.get("csv"), parts.get("internal-csv"), "pdf" in parts)
@@ -38,7 +39,7 @@ def draw_list(
             parts["pdf"].write(render_pdf(head, kept, digest))
         entries = [
             ManifestEntry(
-                file=head.name + _ENDING[format_], list=head.name, rows=count, sha256=part.sha256, rows_sha256=digest
+                file=head.name + ENDING[format_], list=head.name, rows=count, sha256=part.sha256, rows_sha256=digest
             )
             for format_, part in parts.items()
         ]

@@ -160,6 +160,14 @@ def _stations(connection: Connection, store: Store, upto: int) -> list[Event]:
     return [event for events in streams.values() for event in live(events)]
 
 
+def list_order() -> sql.Composed:
+    """The order of a roll's rows, as what follows ``ORDER BY``: list by list, each by ``sort_key``, then by person."""
+    return sql.SQL(
+        'municipality COLLATE "C", array_position({}::text[], list_kind), station COLLATE "C", mission COLLATE "C",'
+        " sort_key, person"
+    ).format(sql.Literal(list(LIST_ORDER)))
+
+
 def _write(connection: Connection, election: str, entries: Iterator[tuple[UUID, RollEntry]]) -> tuple[int, str]:
     """Write the entries in list order; how many, and the SHA-256 over the rows as CSV in that order."""
     connection.execute("CREATE TEMP TABLE unordered_roll (LIKE projection.roll, sort_key bytea) ON COMMIT DROP")
@@ -171,13 +179,10 @@ def _write(connection: Connection, election: str, entries: Iterator[tuple[UUID, 
         sql.SQL(
             """
             INSERT INTO projection.roll (election, no, {names})
-            SELECT %s, row_number() OVER (
-                ORDER BY municipality COLLATE "C", array_position(%s::text[], list_kind), station COLLATE "C",
-                         mission COLLATE "C", sort_key, person
-            ), {names} FROM unordered_roll ORDER BY 2
+            SELECT %s, row_number() OVER (ORDER BY {order}), {names} FROM unordered_roll ORDER BY 2
             """
-        ).format(names=names),
-        (election, list(LIST_ORDER)),
+        ).format(names=names, order=list_order()),
+        (election,),
     )
     return _digest(connection, election)
 

@@ -17,9 +17,12 @@ import msgspec
 import psycopg
 import pytest
 
+from register.app.parts import read_reference
 from register.audit.verify import Parts, Report, verify
 from register.database import Database, open_database
 from register.database.server import OWNER, SUPERUSER, EmbeddedServer
+from register.excerpts.printers import Printers
+from register.excerpts.runs import Run, Runs, Wanted
 from register.law.events import (
     Annulment,
     AnyData,
@@ -30,10 +33,8 @@ from register.law.events import (
     ControlTotal,
     Death,
     Document,
-    DrawnList,
     ElectionCalled,
     ElectionConcluded,
-    ExcerptDrawn,
     JmbReplaced,
     PersonalData,
     PollingStation,
@@ -62,6 +63,7 @@ TABLES = (
         "stretch", "person", "link", "joined", "coverage", "station", "audit_entry", "election", "roll", "frozen_roll",
         "progress",
     )),
+    "excerpts.run", "excerpts.item",
 )  # fmt: skip
 
 
@@ -139,9 +141,9 @@ def settled(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) ->
         settings = Settings(data=folder / "data", database_url=url(server, name))
         with open_database(settings) as database, register_in(database, folder) as house:
             people(house)
-            election(house)
+            conclusion = election(house)
             house.follow()
-            house.sealer.seal(at=[7, 20])
+            house.sealer.seal(at=[7, 20, conclusion])
             with psycopg.connect(database.owner_dsn) as owner:
                 owner.execute("CREATE SCHEMA put_by")
                 for table in TABLES:
@@ -209,8 +211,8 @@ def people(house: House) -> None:
     house.send("registry-office:10049", ControlTotal(day=date(2026, 5, 1), sent=sent))
 
 
-def election(house: House) -> None:
-    """An election is called and concluded, its roll frozen and put on record; then life goes on."""
+def election(house: House) -> int:
+    """An election is called and concluded, its roll frozen and put on record; then life goes on. The conclusion."""
     called = ElectionCalled(
         election="o-26", kind="general", early=False, day=date(2026, 10, 4), called_on=date(2026, 5, 1)
     )
@@ -222,6 +224,7 @@ def election(house: House) -> None:
     assert roll.voters > 3
     house.send("cec", RollFrozen(election="o-26", conclusion=roll.conclusion, voters=roll.voters, sha256=roll.sha256))
     house.send("registry-office:10049", Death(jmb="B", effective_on=date(2026, 4, 30)))
+    return roll.conclusion
 
 
 def citizen(jmb: str, surname: str, born_on: date) -> Citizen:
@@ -250,9 +253,14 @@ def lives(jmb: str, municipality: str, street: str, number: str, since: date) ->
     )
 
 
-def drawn(excerpt: str, name: str, rows: int, sha256: str) -> ExcerptDrawn:
-    """The event of an excerpt with one list."""
-    lists = (DrawnList(name=name, rows=rows, sha256=sha256),)
-    return ExcerptDrawn(
-        excerpt=excerpt, election="o-26", kind="polling-station", conclusion=35, format_version=1, lists=lists
-    )
+def drawn(house: House, *formats: str) -> Run:
+    """The lists of the polling stations, drawn and put on record."""
+    runs = Runs(
+        house.database.engine, house.store, house.parts.excerpts.parent, read_reference(),
+        clock=lambda: NOW + timedelta(hours=1), entropy=random.Random(1).randbytes,
+    )  # fmt: skip
+    run = runs.begin(Wanted(election="o-26", kind="polling-station", formats=formats))
+    with Printers() as printers:
+        runs.draw(run, 0, printers)
+    assert runs.finish(run)
+    return run

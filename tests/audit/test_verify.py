@@ -6,6 +6,9 @@ The attacker here is the owner of the database, who can take off every guard the
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ import psycopg
 import pytest
 
 from register.audit.verify import Report
-from register.excerpts.manifest import ManifestEntry, write_manifest
+from register.excerpts.manifest import read_manifest, write_manifest
 from register.law.events import Death
 from register.log.files import LogFiles
 from register.log.keys import Signer
@@ -396,27 +399,95 @@ def test_a_forged_digest_of_a_roll_is_found(house: House) -> None:
     assert found(house.verify()).keys() == {"rolls"}
 
 
-def test_a_changed_excerpt_is_found(house: House) -> None:
-    """Given a drawn list, when its file is changed, and then its manifest to fit, then both are found."""
-    folder = house.parts.excerpts / "o-26"
-    folder.mkdir(parents=True)
-    rows = hashlib.sha256(b"rows").hexdigest()
-    position = house.store.head() + 1
-    house.send("cec", drawn("e-1", "list", 4, rows))
+def _forge_list_and_manifest(folder: Path) -> None:
+    """Another CSV and another PDF, with a manifest that fits."""
+    entries = list(read_manifest(folder))
+    for at, entry in enumerate(entries[:2]):
+        content = (folder / entry.file).read_bytes() + b"99,Forged,Voter,X,1970-01-01,\n"
+        (folder / entry.file).write_bytes(content)
+        entries[at] = msgspec.structs.replace(entry, sha256=hashlib.sha256(content).hexdigest())
+    write_manifest(folder, entries)
 
-    def write(content: bytes, rows_sha256: str) -> None:
-        (folder / "list.csv").write_bytes(content)
-        digest = hashlib.sha256(content).hexdigest()
-        entry = ManifestEntry(file="list.csv", list="list", rows=4, sha256=digest, rows_sha256=rows_sha256)
-        write_manifest(folder, [entry])
 
-    write(b"rows", rows)
+def _take_out_of_manifest(folder: Path) -> None:
+    first, *entries = read_manifest(folder)
+    (folder / first.file).unlink()
+    write_manifest(folder, entries)
+
+
+ON_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "list and manifest forged": (_forge_list_and_manifest, "is not the file drawn"),
+    "folder deleted": (shutil.rmtree, "the folder is missing"),
+    "entry taken out": (_take_out_of_manifest, "is missing"),
+    "manifest deleted": (lambda folder: (folder / "manifest.json").unlink(), "the manifest is missing"),
+    "manifest damaged": (lambda folder: (folder / "manifest.json").write_bytes(b"{}"), "cannot be read"),
+    "PDF changed": (lambda folder: next(folder.glob("*.pdf")).write_bytes(b"%PDF"), "is not the file drawn"),
+}
+
+
+def test_forged_and_missing_excerpts_are_found_from_their_event(house: House) -> None:
+    """Given lists on record, then whatever is done to their folder is found, each time at the event's position."""
+    run = drawn(house, "csv", "pdf")
+    position = house.store.head()
+    kept = run.folder.with_name("kept")
+    shutil.copytree(run.folder, kept)
+    (kept / "manifest.json").rename(kept.parent / "manifest.put-by")
+    check = house.verify().check("excerpts")
+    assert (check.verdict, check.count, check.notes) == ("ok", len(list(run.folder.iterdir())) - 1, [])
+    for attack, (carry_out, said) in ON_FILES.items():
+        carry_out(run.folder)
+        report = house.verify()
+        assert found(report) == {"excerpts": position}, attack
+        assert any(said in finding.what for finding in report.check("excerpts").findings), attack
+        shutil.rmtree(run.folder, ignore_errors=True)
+        shutil.copytree(kept, run.folder)
+        shutil.copy(kept.parent / "manifest.put-by", run.folder / "manifest.json")
     assert house.verify().ok
-    assert house.verify().check("excerpts").count == 1
-    (folder / "list.csv").write_bytes(b"rowz")
-    assert found(house.verify()) == {"excerpts": position}
-    write(b"rowz", hashlib.sha256(b"rowz").hexdigest())
-    assert found(house.verify()) == {"excerpts": position}
+
+    # A CSV forged with all that is kept beside it still is not the one of its event.
+    _forge_list_and_manifest(run.folder)
+    entries = {entry.file: entry.sha256 for entry in read_manifest(run.folder)}
+    with house.tampering() as owner:
+        for no, (files,) in enumerate(owner.execute("SELECT files FROM excerpts.item ORDER BY no").fetchall()):
+            forged = json.dumps([{**each, "sha256": entries[each["file"]]} for each in files])
+            owner.execute("UPDATE excerpts.item SET files = %s WHERE no = %s", (forged, no))
+    what = [finding.what for finding in house.verify().check("excerpts").findings]
+    assert any(each.endswith(".csv is not the file drawn") for each in what)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DELETE FROM excerpts.run", "which files it has is no longer kept"),
+        ("UPDATE excerpts.item SET files = NULL", "its digest is no longer kept"),
+        ("UPDATE excerpts.item SET files = '7'", "cannot be read"),
+        ("UPDATE excerpts.item SET files = jsonb_set(files, '{0,rows}', '99')", "not kept as the list"),
+    ],
+)
+def test_what_is_changed_in_the_runs_alone_is_found(house: House, statement: str, said: str) -> None:
+    """Given the digests kept with a run changed or gone, then the event still says what was drawn."""
+    drawn(house, "csv")
+    with house.tampering() as owner:
+        owner.execute(statement.encode())
+    report = house.verify()
+    assert found(report) == {"excerpts": house.store.head()}
+    assert any(said in finding.what for finding in report.check("excerpts").findings)
+
+
+def test_lists_drawn_elsewhere_and_files_nobody_drew_are_said_and_are_no_fault(house: House) -> None:
+    """Given a run into a folder of somebody's own, then it is not visited, and that is said."""
+    run = drawn(house, "csv")
+    (run.folder / "other.csv").write_bytes(b"no,surname\n")
+    report = house.verify()
+    assert report.ok
+    (note,) = report.check("excerpts").notes
+    assert note.endswith("1 files that no run drew, not compared; the first is other.csv")
+    with house.tampering() as owner:
+        owner.execute("UPDATE excerpts.run SET folder = '/elsewhere'")
+    report = house.verify()
+    assert report.ok
+    assert "a folder elsewhere, which was not visited" in report.check("excerpts").notes[0]
+    assert "no run drew there" in report.check("excerpts").notes[1]
 
 
 def _state(owner: Owner, position: int) -> bytes:

@@ -18,9 +18,10 @@ import psycopg
 
 from register.audit.processes import Maker, Workers
 from register.audit.reading import Connection, decoded, head, held_still, linked_streams, one, ranges, rows_about
+from register.audit.verify.excerpts import check_excerpts
 from register.audit.verify.findings import Check, Finding, Findings, Report, Verdict, concluded
 from register.audit.verify.positions import SPAN, Positions, stray_keys
-from register.audit.verify.rolls import check_excerpts, check_rolls
+from register.audit.verify.rolls import check_rolls
 from register.audit.verify.sealed import SealedLog, check_signatures, newest
 from register.audit.verify.streams import Compared, Streams, compare_linked
 from register.audit.verify.tables import check_accounts, check_coverage, check_joined, check_overlaps

@@ -1,11 +1,10 @@
-"""Frozen rolls recomputed from the event store, and the files of excerpts against the events that recorded them."""
+"""Frozen rolls recomputed from the event store."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -14,12 +13,11 @@ from psycopg import sql
 
 from register.audit.reading import UNREADABLE, decoded, rows_about
 from register.audit.verify.findings import Check, Findings, concluded
-from register.excerpts.manifest import MANIFEST, differing_files, read_manifest
 from register.law.alphabet import sort_key
-from register.law.events import ElectionCalled, ElectionConcluded, Event, ExcerptDrawn, RollFrozen
+from register.law.events import ElectionCalled, ElectionConcluded, Event, RollFrozen
 from register.law.rolls import RollEntry, roll_of
 from register.projection.projector import copy
-from register.projection.rolls import LIST_ORDER, frozen, roll_entries
+from register.projection.rolls import frozen, list_order, roll_entries
 from register.projection.tables import roll as roll_table
 from register.store import Store
 
@@ -56,44 +54,6 @@ def check_rolls(dsn: str, connection: Connection, store: Store, upto: int, munic
             except UNREADABLE:
                 findings.add(f"the roll of election {name} rests on events that cannot be read", election.conclusion)
     return concluded("rolls", _WHAT, voters, "voters", findings, notes=notes)
-
-
-def check_excerpts(connection: Connection, upto: int, folder: Path) -> Check:
-    """The files under ``folder``/ELECTION: as their manifests say, their lists as the events of excerpts say."""
-    recorded = _recorded(connection, upto)
-    findings, files, notes = Findings(), 0, []
-    for manifest in sorted(folder.rglob(MANIFEST)):
-        here = manifest.parent.relative_to(folder)
-        election = here.parts[0] if here.parts else ""
-        try:
-            entries = read_manifest(manifest.parent)
-        except msgspec.MsgspecError:
-            findings.add(f"excerpts {here}: the manifest cannot be read")
-            continue
-        files += len(entries)
-        lists = {entry.file: recorded.get((election, entry.list), {}) for entry in entries}
-        for file in differing_files(manifest.parent):
-            position = max(lists[file].values(), default=None)
-            findings.add(f"excerpts {here}: {file} is missing or not the file drawn", position)
-        for entry in entries:
-            held = lists[entry.file]
-            if held and (entry.rows, entry.rows_sha256) not in held:
-                what = f"excerpts {here}: {entry.file} is not the list that was put on record"
-                findings.add(what, max(held.values()))
-        if not all(lists.values()):
-            notes.append(f"excerpts {here}: some lists are not on record; they were compared with their manifest only")
-    what = "excerpt files on disk are those drawn, their lists those put on record"
-    return concluded("excerpts", what, files, "files", findings, notes=notes)
-
-
-def _recorded(connection: Connection, upto: int) -> dict[tuple[str, str], dict[tuple[int, str], int]]:
-    """(election, list) -> (rows, digest) -> the position at which it was put on record."""
-    found: dict[tuple[str, str], dict[tuple[int, str], int]] = {}
-    for event in decoded(rows_about(connection, [ExcerptDrawn.TOPIC], upto), []):
-        if isinstance(event.data, ExcerptDrawn):
-            for one in event.data.lists:
-                found.setdefault((event.data.election, one.name), {})[one.rows, one.sha256] = event.position
-    return found
 
 
 def _elections(connection: Connection, upto: int) -> dict[str, _Election]:
@@ -167,12 +127,9 @@ def _made(connection: Connection, entries: Iterator[tuple[Any, RollEntry]]) -> I
         connection,
         sql.SQL(
             """
-            SELECT row_number() OVER (
-                ORDER BY municipality COLLATE "C", array_position({order}::text[], list_kind), station COLLATE "C",
-                         mission COLLATE "C", sort_key, person
-            ), {names} FROM pg_temp.roll_again ORDER BY 1
+            SELECT row_number() OVER (ORDER BY {order}), {names} FROM pg_temp.roll_again ORDER BY 1
             """
-        ).format(order=sql.Literal(list(LIST_ORDER)), names=_names()),
+        ).format(order=list_order(), names=_names()),
     )
 
 
