@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
+import psycopg
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -13,6 +16,8 @@ from register.api.system import CurrentSystem, System
 
 #: A follower further behind the event store than this is catching up, and its readers would see an old register.
 LAG_BOUND: Final = 50_000
+#: However few they are, events that a follower has not followed for so long are followed by nobody.
+AGE_BOUND: Final = timedelta(seconds=60)
 
 router = APIRouter(tags=["operators"])
 
@@ -25,15 +30,37 @@ async def health() -> dict[str, str]:
 
 @router.get("/readyz", responses=problems.responses(503))
 def readiness(system: CurrentSystem) -> Response:
-    """The database answers, and register and log are not far behind the event store; else 503 with the lags."""
+    """The database answers, register and log are not far behind the event store, and the workers live.
+
+    Else 503 with the lags: a follower may be behind by :data:`LAG_BOUND` events, and by none older than
+    :data:`AGE_BOUND`.
+    """
     lags = measure(system)
-    if lags is None:
+    late = None if lags is None else _late(system, lags)
+    if lags is None or late is None:
         return problems.plain(503, "The database does not answer", headers={"Retry-After": "5"})
-    behind = {name: lag for name, lag in lags.items() if lag > LAG_BOUND}
+    behind = [f"{name} is {lags[name]} events behind" for name in late]
     if behind:
-        sentence = "; ".join(f"{name} is {lag} events behind" for name, lag in sorted(behind.items()))
-        return problems.plain(503, f"Catching up: {sentence}", headers={"Retry-After": "5"})
+        return problems.plain(503, f"Catching up: {'; '.join(behind)}", headers={"Retry-After": "5"})
+    unwell = system.unwell()
+    if unwell:
+        sentence = f"Ends again and again: {', '.join(sorted(unwell))}"
+        return problems.plain(503, sentence, headers={"Retry-After": "5"})
     return problems.json_answer({"status": "ready", "lag": lags})
+
+
+def _late(system: System, lags: Mapping[str, int]) -> list[str] | None:
+    """The followers that are too far behind, or have not followed an old event; None without a database."""
+    try:
+        return [name for name, lag in sorted(lags.items()) if lag > 0 and (lag > LAG_BOUND or _stale(system, lag))]
+    except psycopg.OperationalError:
+        return None
+
+
+def _stale(system: System, lag: int) -> bool:
+    """Whether the oldest event that a follower has not followed is old."""
+    oldest = system.store.recorded_at(system.store.head() - lag + 1)
+    return oldest is not None and system.clock() - oldest > AGE_BOUND
 
 
 @router.get("/metrics")
@@ -49,7 +76,7 @@ def measure(system: System) -> dict[str, int] | None:
         with system.database.engine.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
         lags = {name: lag() for name, lag in system.lags.items()}
-    except sa.exc.OperationalError:
+    except (sa.exc.OperationalError, psycopg.OperationalError):
         return None
     for name, events in lags.items():
         system.metrics.lag(name, events)

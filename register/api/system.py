@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -25,7 +25,8 @@ class System:
     """What one process of the register works with. ``entropy(n)`` gives n unpredictable bytes.
 
     ``reference`` is the version of the reference data. ``lags`` tell for each follower of the event store
-    (``projection``, ``log``) how many events it is behind.
+    (``projection``, ``log``) how many events it is behind. ``unwell`` names the workers beside this process that
+    end again and again.
     """
 
     settings: Settings
@@ -43,6 +44,7 @@ class System:
     reference: str
     lags: Mapping[str, Callable[[], int]]
     metrics: Metrics = field(default_factory=Metrics)
+    unwell: Callable[[], Collection[str]] = tuple
 
 
 async def system_of(request: Request) -> System:

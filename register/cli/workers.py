@@ -17,6 +17,8 @@ FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 #: A worker that lived so long was well; the next pause is the first again.
 WELL_AFTER: Final = 60.0
+#: A worker that ended so often without having been well in between is unwell.
+UNWELL_AFTER: Final = 2
 _GRACE: Final = 12.0
 
 
@@ -29,6 +31,7 @@ class Workers:
 
     def __init__(self, commands: Sequence[Sequence[str]]) -> None:
         self._stop = threading.Event()
+        self._ended: dict[str, int] = {}
         self._threads = [threading.Thread(target=self._keep, args=(list(command),)) for command in commands]
 
     def __enter__(self) -> Self:
@@ -41,17 +44,23 @@ class Workers:
         for thread in self._threads:
             thread.join()
 
+    def unwell(self) -> list[str]:
+        """The workers, by the last word of their commands, that end again and again."""
+        return [name for name, times in list(self._ended.items()) if times >= UNWELL_AFTER]
+
     def _keep(self, command: list[str]) -> None:
         pause = FIRST_PAUSE
         while not self._stop.is_set():
             begun = time.monotonic()
             with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
                 while process.poll() is None and not self._stop.wait(0.2):
-                    pass
+                    if time.monotonic() - begun > WELL_AFTER:
+                        self._ended[command[-1]] = 0
                 if self._stop.is_set():
                     _end(process)
                     return
             pause = FIRST_PAUSE if time.monotonic() - begun > WELL_AFTER else pause
+            self._ended[command[-1]] = self._ended.get(command[-1], 0) + 1
             _log.warning("%s ended with %s; started again in %.1f s", command[-1], process.returncode, pause)
             self._stop.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
