@@ -7,6 +7,7 @@ name this program does not know is an error, so that a misspelt setting is never
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ NAMES = {
     "CVR_DATABASE_URL": "PostgreSQL to use: postgresql://owner@host/name (default: the embedded one inside CVR_DATA)",
     "CVR_ISSUER": "who signs the tokens, as it stands in their `iss` (default: the local development issuer)",
     "CVR_JWKS_URL": "where that issuer publishes its keys; goes with CVR_ISSUER",
+    "CVR_TRUSTED_PROXIES": "addresses or networks, with commas, of the proxies whose X-Forwarded-For is believed",
     "CVR_CLOCK": "rehearsals only: the instant at which the clock starts, e.g. 2026-08-01T08:00:00Z",
     "CVR_ORIGIN": "origin line of the transparency log (default cvr.localhost/register)",
 }
@@ -41,7 +43,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one run. ``data`` is absolute. ``database_url`` may hold a password and is not shown."""
+    """The settings of one run. ``data`` is absolute. ``database_url`` may hold a password and is not shown.
+
+    ``trusted_proxies``: addresses and networks (CIDR) of the proxies that say where a question comes from.
+    """
 
     data: Path
     database_url: str | None = field(default=None, repr=False)
@@ -49,6 +54,7 @@ class Settings:
     jwks_url: str | None = None
     clock_starts: datetime | None = None
     origin: str = DEFAULT_ORIGIN
+    trusted_proxies: tuple[str, ...] = ()
 
     @property
     def rehearsal(self) -> bool:
@@ -86,6 +92,7 @@ def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         jwks_url=jwks_url,
         clock_starts=_instant("CVR_CLOCK", given["CVR_CLOCK"]) if "CVR_CLOCK" in given else None,
         origin=origin,
+        trusted_proxies=_networks("CVR_TRUSTED_PROXIES", given.get("CVR_TRUSTED_PROXIES", "")),
     )
 
 
@@ -132,6 +139,17 @@ def today(now: datetime) -> date:
 def _unknown(name: str) -> str:
     nearest = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.0)
     return f"{name} is not a setting of this program; the nearest one is {nearest[0]}"
+
+
+def _networks(name: str, text: str) -> tuple[str, ...]:
+    """Addresses and networks; not ``*``, with which anybody could say to be anybody."""
+    found = tuple(part.strip() for part in text.split(",")) if text else ()
+    try:
+        for each in found:
+            ipaddress.ip_network(each)
+    except ValueError:
+        raise SettingsError(f"{name} must be addresses or networks with commas, as in 10.0.0.5,10.1.0.0/16") from None
+    return found
 
 
 def _instant(name: str, text: str) -> datetime:

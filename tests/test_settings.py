@@ -41,11 +41,19 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
         ("CVR_DATABASE_URL", "sqlite:///register.db"),
         ("CVR_ISSUER", "https://issuer.example"),
         ("CVR_ORIGIN", "two words"),
+        ("CVR_TRUSTED_PROXIES", "*"),
+        ("CVR_TRUSTED_PROXIES", "proxy.example"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_an_error_that_names_the_setting(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         read_settings({name: value}, tmp_path)
+
+
+def test_proxies_are_believed_only_where_they_are_named(tmp_path: Path) -> None:
+    assert read_settings({}, tmp_path).trusted_proxies == ()
+    given = read_settings({"CVR_TRUSTED_PROXIES": "10.0.0.5, 10.1.0.0/16,2001:db8::1"}, tmp_path)
+    assert given.trusted_proxies == ("10.0.0.5", "10.1.0.0/16", "2001:db8::1")
 
 
 def test_a_password_is_not_shown(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ COUNTS: Final = sa.Table(
 
 #: Failures a day for one surname and date of birth, from everywhere together.
 FAILURES: Final = 5
-#: Questions a day from one address: a household, a café, a mobile operator's gateway.
+#: Failures a day from one address: a household, a café, a mobile operator's gateway.
 QUESTIONS: Final = 100
 _KEY_BYTES: Final = 32
 

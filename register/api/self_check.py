@@ -92,18 +92,23 @@ async def own_entry(system: System, question: Question, address: str) -> OwnEntr
 
 
 def _asked(system: System, question: Question, address: str) -> OwnEntry:
-    """Counts the question as a failure first, and takes that back where it was none."""
+    """Counts the question as a failure first, of the person and of the address, and takes that back where it was none.
+
+    A household that shares one address may so ask as often as it is right.
+    """
     day = today(system.clock())
     key = limits_key(system.settings.data, system.entropy)
     identity = identity_hash(key, day, question.surname, question.born_on)
+    origin = address_hash(key, day, address)
     engine = system.database.engine
     try:
         with engine.begin() as connection:
-            take(connection, day, "address", address_hash(key, day, address), QUESTIONS)
+            take(connection, day, "address", origin, QUESTIONS)
             take(connection, day, "identity", identity, FAILURES)
         with engine.begin() as connection:
             found = _look_up(system, connection, question, day)
             if found.matched:
+                give_back(connection, day, "address", origin)
                 give_back(connection, day, "identity", identity)
             return found
     except LimitReachedError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from typing import Annotated, Final
+from collections.abc import Callable
+from typing import Annotated, Any, Final
 
 import typer
 import uvicorn
@@ -13,7 +15,7 @@ from register.app.parts import calm_collector
 from register.cli.clock import server_clock
 from register.cli.worker import Work
 from register.cli.workers import Workers, register_command
-from register.settings import read_settings
+from register.settings import Settings, read_settings
 
 #: Requests still being answered when the server is told to end have so long, in seconds.
 GRACE: Final = 10
@@ -28,17 +30,25 @@ def serve(
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = read_settings()
     with server_clock(settings) as clock, build(settings, clock=clock) as system:
-        commands = [register_command("worker", work) for work in Work]
-        # No access log: paths and queries may identify people, and must stand in no log.
-        server = uvicorn.Config(
-            create_app(system),
-            host=host,
-            port=port,
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE,
-        )
+        workers = Workers([register_command("worker", work) for work in Work])
+        app = create_app(dataclasses.replace(system, unwell=workers.unwell))
+        server = uvicorn.Server(configured(app, settings, host=host, port=port))
         calm_collector()
-        with Workers(commands):
-            uvicorn.Server(server).run()
+        with workers:
+            server.run()
+
+
+def configured(app: Callable[..., Any], settings: Settings, *, host: str, port: int) -> uvicorn.Config:
+    """Return how the server runs: it logs no paths, and believes no proxy that the operator does not name."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        # Paths and queries may identify people, and must stand in no log.
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_graceful_shutdown=GRACE,
+    )

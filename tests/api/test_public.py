@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,9 @@ import httpx
 import sqlalchemy as sa
 
 from register.access.self_check import key_path
+from register.app.http import create_app
 from register.app.parts import make_sealer
+from register.cli.serve import configured
 from register.law.events import Death
 from register.log.files import tiles_of
 from register.log.keys import check_signature
@@ -118,10 +121,35 @@ async def test_five_failures_a_day_and_no_more_from_anywhere(
     assert key_path(world.system.settings.data).stat().st_mode & 0o777 == 0o600
 
 
-async def test_one_address_asks_only_so_often(world: World, client: httpx.AsyncClient, monkeypatch: Any) -> None:
+async def test_one_address_fails_only_so_often(world: World, client: httpx.AsyncClient, monkeypatch: Any) -> None:
     monkeypatch.setattr("register.api.self_check.QUESTIONS", 1)
-    assert (await client.post("/v1/self-check", json=question(0))).status_code == 200
+    monkeypatch.setattr("register.api.self_check.BEAT", 0.05)
+    for _ in range(3):  # who is right takes nothing from the others behind the same address
+        assert (await client.post("/v1/self-check", json=question(0))).json()["matched"] is True
+    assert (await client.post("/v1/self-check", json=question(70))).json()["matched"] is False
     assert (await client.post("/v1/self-check", json=question(1, surname="Đurić"))).status_code == 429
+
+
+async def test_behind_a_named_proxy_each_address_has_its_own_failures(world: World, monkeypatch: Any) -> None:
+    monkeypatch.setattr("register.api.self_check.QUESTIONS", 1)
+    monkeypatch.setattr("register.api.self_check.BEAT", 0.05)
+    for trusted, expected in (((), [200, 429, 429]), (("10.0.0.0/24",), [200, 200, 429])):
+        world.clock.now += timedelta(days=1)
+        settings = replace(world.system.settings, trusted_proxies=trusted)
+        config = configured(create_app(world.system), settings, host="127.0.0.1", port=0)
+        config.load()
+        transport = httpx.ASGITransport(config.loaded_app, client=("10.0.0.5", 40000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://register") as proxy:
+            answers = [
+                # What a client claims stands before what the proxy adds, and counts for nothing.
+                await proxy.post("/v1/self-check", json=question(serial), headers={"X-Forwarded-For": f"{claim}, {of}"})
+                for serial, claim, of in (
+                    (70, "198.51.100.1", "192.0.2.1"),
+                    (71, "198.51.100.1", "192.0.2.2"),
+                    (72, "198.51.100.2", "192.0.2.2"),
+                )
+            ]
+        assert [answer.status_code for answer in answers] == expected, trusted
 
 
 async def test_a_question_of_another_form_is_refused_without_its_values(
