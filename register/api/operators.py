@@ -32,8 +32,7 @@ async def health() -> dict[str, str]:
 def readiness(system: CurrentSystem) -> Response:
     """The database answers, register and log are not far behind the event store, and the workers live.
 
-    Else 503 with the lags: a follower may be behind by :data:`LAG_BOUND` events, and by none older than
-    :data:`AGE_BOUND`.
+    Else 503 with the lags: a follower may be 50,000 events behind, and by none older than a minute.
     """
     lags = measure(system)
     late = None if lags is None else _late(system, lags)
