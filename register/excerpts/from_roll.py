@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Final, Literal, cast
 from unicodedata import category, normalize
@@ -25,8 +25,9 @@ from register.excerpts.words import translations
 from register.law import alphabet
 from register.law.calendar import calendar_of, civil_day
 from register.law.dossier import live
-from register.law.events import ElectionCalled, ElectionConcluded, Event, PollingStation, PollingStationAbolished
+from register.law.events import ElectionCalled, ElectionConcluded, PollingStation
 from register.law.provisions import Refusal
+from register.law.territory import stations_on
 from register.log.tables import CHECKPOINT
 from register.projection.tables import frozen_roll, roll
 from register.store import Store
@@ -188,23 +189,6 @@ def mission_code(mission: str) -> str:
     letters = "".join(sign for sign in plain if category(sign)[0] != "M").lower()
     slug = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:40].strip("-")
     return f"{slug or 'mission'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-def stations_on(events: Iterable[Event], day: date) -> dict[tuple[str, str], PollingStation]:
-    """The polling stations of kind ``regular`` in force on a day, by municipality and code (R-tie; rules: U).
-
-    ``events``: live events about polling stations, in any order; others are passed over.
-    """
-    deciding: dict[tuple[str, str], tuple[Any, PollingStation | PollingStationAbolished]] = {}
-    for event in events:
-        data = event.data
-        if isinstance(data, PollingStation | PollingStationAbolished) and data.effective_on <= day:
-            key, weight = (data.municipality, data.code), (data.effective_on, event.weight)
-            if key not in deciding or deciding[key][0] < weight:
-                deciding[key] = (weight, data)
-    return {
-        key: data for key, (_, data) in deciding.items() if isinstance(data, PollingStation) and data.kind == "regular"
-    }
 
 
 def _election(store: Store, election: str) -> tuple[ElectionCalled, int, datetime]:

@@ -52,7 +52,7 @@ INDEX: Final[tuple[Provision, ...]] = (
         (franchise.permanent_residence, franchise.residence_suffices, franchise.grounds, *_WHOLE),
     ),
     Provision("R8", "a dual citizen needs the residence", (franchise.residence_suffices, franchise.grounds, *_WHOLE)),
-    Provision("R-tie", "which of several events decides", (dossier.in_order,)),
+    Provision("R-tie", "which of several events decides", (dossier.in_order, territory.stations_on)),
     Provision("U1", "counts where the residence is", (franchise.would_count_in, *_WHOLE)),
     Provision("U2", "counts in the municipality of 1991 of the option", (franchise.would_count_in, *_WHOLE)),
     Provision("U3", "a refugee counts in the municipality of the status", (franchise.would_count_in, *_WHOLE)),
@@ -105,6 +105,7 @@ INDEX: Final[tuple[Provision, ...]] = (
             franchise.concerns,
             franchise.option_takes_effect,
             territory.covering,
+            territory.stations_on,
         ),
     ),
     Provision(

@@ -237,6 +237,20 @@ def station_on(coverings: Sequence[Covering], day: date) -> Covering | None:
     return None
 
 
+def stations_on(events: Iterable[Event], day: date) -> dict[tuple[str, str], PollingStation]:
+    """Return the regular polling stations in force on a day, by municipality and code (R-tie; Art. 3.5(3)4).
+
+    ``events``: live events in any order; those that are not about polling stations are passed over.
+    """
+    by_station: defaultdict[tuple[str, str], list[_Statement]] = defaultdict(list)
+    for event in events:
+        data = event.data
+        if isinstance(data, PollingStation | PollingStationAbolished) and data.effective_on <= day:
+            by_station[data.municipality, data.code].append((data, event.weight))
+    versions = {key: _versions(statements) for key, statements in by_station.items()}
+    return {key: held[-1][0] for key, held in versions.items() if held and held[-1][2] is None}
+
+
 def _versions(statements: list[_Statement]) -> list[tuple[PollingStation, date, date | None]]:
     """The regular station that one code stands for, with the days [from, to) of each version (R-tie)."""
     statements.sort(key=lambda statement: (statement[0].effective_on, statement[1]))

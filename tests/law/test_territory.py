@@ -17,6 +17,7 @@ from register.law.territory import (
     entity_of,
     read_municipalities,
     station_on,
+    stations_on,
 )
 
 BIHAC = "10049"
@@ -223,3 +224,23 @@ def test_on_one_day_the_notice_sent_later_then_the_greater_id_decides(
 def test_a_station_that_becomes_a_mobile_one_covers_no_address_any_more() -> None:
     plan = [station("001", entry()), station("001", entry(), on=D2, kind="mobile")]
     assert covering(plan, at()) == (Covering(D1, D2, "001"), Covering(D2, None, None))
+
+
+def test_the_stations_in_force_on_a_day_are_the_regular_ones_by_their_last_notice_until_then() -> None:
+    plan = [
+        station("001", on=D1),
+        station("001", entry("Ripač"), on=D3),
+        station("002", on=D1),
+        abolished("002", D2),
+        station("002", on=D4),
+        station("003", on=D1),
+        station("003", on=D2, kind="mobile"),
+        station("001", on=D2, municipality="20010"),
+    ]
+    for events in (plan, plan[::-1]):
+        first, second, third, fourth = (stations_on(events, day) for day in (D1, D2, D3, D4))
+        assert set(first) == {(BIHAC, "001"), (BIHAC, "002"), (BIHAC, "003")}
+        assert set(second) == set(third) == {(BIHAC, "001"), ("20010", "001")}
+        assert (second[BIHAC, "001"].catchment, third[BIHAC, "001"].catchment) == ((), (entry("Ripač"),))
+        assert set(fourth) == {*third, (BIHAC, "002")}
+    assert stations_on(plan, D1 - timedelta(days=1)) == {}
