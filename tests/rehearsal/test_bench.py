@@ -57,7 +57,7 @@ def test_a_bench_measures_its_target_beside_a_ceiling(name: str, settings: Setti
     assert {"name", "unit", "value", "ceiling", "ratio", "goal", "met", "peak_rss_mib"} <= told.keys()
     assert told["name"] == name
     assert told["value"] > 0
-    assert told["ratio"] == pytest.approx(told["value"] / told["ceiling"], rel=1e-2)
+    assert told["ratio"] == pytest.approx(told["value"] / told["ceiling"], rel=1e-2, abs=1e-3)  # told with three digits
     assert told["peak_rss_mib"] > 10
     assert sum("round" in line for line in said) >= 3
 
