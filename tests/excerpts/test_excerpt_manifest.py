@@ -17,10 +17,15 @@ def test_a_file_that_fails_half_way_leaves_the_earlier_one(tmp_path: Path) -> No
     path = tmp_path / "list.csv"
     with whole_file(path) as part:
         part.write(b"earlier")
-    with pytest.raises(RuntimeError), whole_file(path) as part:
-        part.write(b"half")
-        assert path.read_bytes() == b"earlier"
-        raise RuntimeError
+
+    def fail_half_way() -> None:
+        with whole_file(path) as part:
+            part.write(b"half")
+            assert path.read_bytes() == b"earlier"
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
     assert path.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [path]
 
