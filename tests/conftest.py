@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,18 +21,43 @@ from register.database.server import OWNER, SUPERUSER, EmbeddedServer
 from register.settings import Settings
 
 TEMPLATE = "cvr_template"
+#: A file system in memory, as Linux has it, and how much of it must be free.
+MEMORY = Path("/dev/shm")
+ROOM = 2 << 30
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[EmbeddedServer]:
     """The server of this run; processes of one run share it as any users do, and the last one stops it."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "server"
+    folder = _server_folder(base if worker_id == "master" else base.parent)
+    folder.mkdir(parents=True, exist_ok=True)
     with EmbeddedServer(folder) as server:
         with (folder / "template.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             _make_template(server)
         yield server
+    if worker_id == "master":
+        _forget(folder)
+
+
+def _server_folder(base: Path) -> Path:
+    """In memory where there is room for it: hundreds of databases are made and dropped, each with its own syncs."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        return MEMORY / f"cvr-tests-{os.getuid()}-{hashlib.sha256(str(base).encode()).hexdigest()[:16]}"
+    return base / "server"
+
+
+def _forget(folder: Path) -> None:
+    if folder.is_relative_to(MEMORY):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What the workers of one run shared in memory goes with the run."""
+    factory = getattr(session.config, "_tmp_path_factory", None)
+    if factory is not None and not hasattr(session.config, "workerinput"):
+        _forget(_server_folder(factory.getbasetemp()))
 
 
 @pytest.fixture
@@ -51,7 +79,9 @@ def _fresh(server: EmbeddedServer, folder: Path) -> Iterator[Settings]:
     name = f"test_{uuid.uuid4().hex}"
     with _superuser(server) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(*map(sql.Identifier, (name, OWNER, TEMPLATE)))
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                *map(sql.Identifier, (name, OWNER, TEMPLATE))
+            )
         )
         # Rights on the database itself are the one thing a template does not hand on.
         connection.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO cvr_app").format(sql.Identifier(name)))
