@@ -12,6 +12,7 @@ help: ## what can be made
 setup: $(STAMP) ## .venv with the locked dependencies, and .venv/bin/cvr
 
 $(STAMP): requirements-dev.txt pyproject.toml
+	@echo "Setting up .venv; this takes about a minute the first time."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=python3.11")'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || command -v uv >/dev/null || \
 		{ echo "python3 cannot make virtual environments here: install python3-venv, or uv" >&2; exit 1; }

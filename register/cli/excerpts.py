@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Final, Self
 
@@ -20,6 +21,7 @@ from register.excerpts.from_roll import DRAWN_KINDS
 from register.excerpts.printers import Printers
 from register.excerpts.runs import FORMATS, SCRIPTS, ReissueError, Run, Wanted
 from register.projection import projector
+from register.projection.roll_accounts import roll_accounts
 from register.settings import read_settings
 
 #: Seconds between two plain lines of progress.
@@ -58,9 +60,22 @@ def excerpts(
             except ReissueError as error:
                 sys.exit(f"cvr: {error}")
             drawn, failed = drawn + run.total - len(left), failed + left
+        _tell_unlisted(system, election, municipality)
     if failed:
         sys.exit("\n".join(["cvr: these lists could not be printed; the others are drawn:", *failed]))
     print(f"{drawn} lists in {folder}; manifest.json names each file with its SHA-256")
+
+
+def _tell_unlisted(system: System, election: str, municipality: str | None) -> None:
+    """Say how many voters of the roll no list is for: no station covers the address, or Brčko without entity option."""
+    with system.database.engine.connect() as connection:
+        accounts = roll_accounts(connection, election)
+    unlisted: Counter[str] = Counter()
+    for cell, voters in accounts.cells.items() if accounts is not None else ():
+        if cell.list in ("unallocated", "no-entity-option") and municipality in (None, cell.municipality):
+            unlisted[cell.list] += voters
+    for kind, voters in sorted(unlisted.items()):
+        print(f"cvr: {voters} voters of the roll stand on no printed list ({kind})", file=sys.stderr)
 
 
 def _prepare(system: System, election: str) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from register.access import IssuerError, issue
 from register.cli.clock import current_clock
-from register.law.competence import ROLES
+from register.law.competence import ROLES, SENDERS
 from register.settings import read_settings
 
 
@@ -23,5 +23,7 @@ def token(
     known = next((known for known in ROLES if known == role), None)
     if known is None:
         raise IssuerError(f"There is no such role; the roles are {', '.join(sorted(ROLES))}")
+    if known in SENDERS - {"cec"} and authority is None and not municipality:
+        typer.echo(f"cvr: a {role} that names no --authority may send nothing and see nothing", err=True)
     now = current_clock(settings)()
     print(issue(settings, role=known, now=now, authority=authority, municipality=municipality or (), name=name))

@@ -40,6 +40,8 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     position: int | None = None
     days_late: int | None = None
     problem: Problem | None = None
+    #: Judged and answered as it would have been, with nothing recorded.
+    dry_run: bool = False
 
 
 class End(msgspec.Struct, frozen=True):

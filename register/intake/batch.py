@@ -139,7 +139,8 @@ class Intake:
     def rehearse(self, judged: Sequence[Judged], trial: Trial, caller: Caller) -> list[Answer]:
         """Answer as :meth:`record` would, with nothing recorded and nothing kept (a dry run)."""
         pending = [item.verdict for item in judged if isinstance(item.verdict, Pending)]
-        return self._answers(judged, trial.receipts(pending), caller)[0]
+        answers = self._answers(judged, trial.receipts(pending), caller)[0]
+        return [msgspec.structs.replace(answer, dry_run=True) for answer in answers]
 
     def trial(self) -> Trial:
         """Begin a dry run."""

@@ -45,11 +45,13 @@ def tell(settings: Settings, today: date, *, voters: int = VOTERS) -> int:
     teller = Teller()
     if (settings.data / "postgres").exists() and not (settings.data / _STATE).exists():
         raise DemoError(f"{settings.data} holds a register that is no demo's; name another folder by CVR_DATA")
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     plan, again = _plan(settings.data / _STATE, today, voters)
     teller.say(f"Everything here is about people who do not exist. Folder: {settings.data}")
     if again:
         teller.say("A demo ran here before: the same notices are sent again, and none may count twice.")
+        if plan.voters != voters:
+            teller.say(f"It was about {plan.voters:,} people, and so is this one; for {voters:,}, name another folder.")
     feed = settings.data / "feed"
     with teller.step("Authorities write their notices"):
         written = write_feed(feed, MUNICIPALITIES, voters=plan.voters, seed=plan.seed, until=plan.until)
@@ -239,7 +241,9 @@ def _tell_accounts(teller: Teller, accounts: Any) -> None:
         lists[line["list"]] += line["voters"]
     left = ", ".join(f"{lists[kind]:,} {kind}" for kind in ("unallocated", "no-entity-option"))
     total, remainder = accounts["total"], accounts["remainder"]
-    teller.say(f"On no printed list: {left}. All lists together: {total:,} voters, remainder {remainder}.")
+    teller.say("Voters of a mobile team stand on their station's list too, with a remark.")
+    teller.say(f"On the roll and on no printed list, for the authorities to put right: {left}.")
+    teller.say(f"Printed and not printed are the roll: {total:,} voters, remainder {remainder}.")
 
 
 def _compare(teller: Teller, path: Path, files: dict[str, str]) -> None:
