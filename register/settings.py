@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+
+from register.law.calendar import SARAJEVO, civil_day
 
 Clock = Callable[[], datetime]
 """Gives the instant it is: an aware datetime in UTC."""
 
-CIVIL_ZONE = ZoneInfo("Europe/Sarajevo")
+CIVIL_ZONE = SARAJEVO
 
 PREFIX = "CVR_"
 NAMES = {
@@ -55,6 +56,11 @@ class Settings:
     clock_starts: datetime | None = None
     origin: str = DEFAULT_ORIGIN
     trusted_proxies: tuple[str, ...] = ()
+
+    @property
+    def log_key(self) -> Path:
+        """The file of the key that signs the transparency log."""
+        return self.data / "keys" / "log"
 
     @property
     def rehearsal(self) -> bool:
@@ -131,9 +137,7 @@ def make_clock(starts: datetime | None = None) -> Clock:
 
 def today(now: datetime) -> date:
     """The civil day in Bosnia and Herzegovina at the instant ``now`` (aware)."""
-    if now.tzinfo is None:
-        raise ValueError("an instant has a zone")
-    return now.astimezone(CIVIL_ZONE).date()
+    return civil_day(now)
 
 
 def _unknown(name: str) -> str:

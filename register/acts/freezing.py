@@ -10,16 +10,13 @@ import base64
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 
-from register.law.events import RollFrozen
+from register.law.events import REGISTER, RollFrozen
 from register.projection import rolls
 from register.store import Pending, Store
-
-#: Who the event store names as the sender of what the register itself notes.
-REGISTER: Final = "urn:cvr:register"
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 

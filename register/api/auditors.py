@@ -36,8 +36,8 @@ from register.api.knowledge import (
 )
 from register.api.registry import CurrentCaller
 from register.api.system import CurrentSystem, System
-from register.law.competence import SOURCE_PREFIX, may_look, municipality_of
-from register.law.events import BY_TOPIC, CapacityWithdrawn, Event, VotingBarred
+from register.law.competence import may_look, municipality_of
+from register.law.events import BY_TOPIC, SOURCE_PREFIX, CapacityWithdrawn, Event, VotingBarred
 from register.law.franchise import GROUNDS, JOINED_NUMBER
 from register.law.withdrawals import Withdrawal, withdrawals
 from register.projection import queries

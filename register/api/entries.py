@@ -11,8 +11,7 @@ import sqlalchemy as sa
 
 from register.api.system import System
 from register.intake.judge import days_late
-from register.law.competence import SOURCE_PREFIX
-from register.law.events import NOTICE_TYPES, Event
+from register.law.events import NOTICE_TYPES, SOURCE_PREFIX, Event
 from register.projection import queries
 
 

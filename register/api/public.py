@@ -31,7 +31,7 @@ router = APIRouter(tags=["public"])
 @router.get("/log/key", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def read_key(system: CurrentSystem) -> Response:
     """The verifier key of the log, one line (C2SP signed-note)."""
-    signer = open_key(system.settings.data / "keys" / "log", system.settings.origin, system.entropy)
+    signer = open_key(system.settings.log_key, system.settings.origin, system.entropy)
     return Response(f"{signer.key}\n", headers=ANEW, media_type=TEXT)
 
 

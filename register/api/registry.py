@@ -34,8 +34,8 @@ from register.api.knowledge import (
 )
 from register.api.system import CurrentSystem, System
 from register.law import personal_number
-from register.law.competence import SOURCE_PREFIX, Caller, Scope, may_look, municipality_of, role_of
-from register.law.events import AboutPerson, Annulment, Name
+from register.law.competence import Caller, Scope, may_look, municipality_of, role_of
+from register.law.events import SOURCE_PREFIX, AboutPerson, Annulment, Name
 from register.law.provisions import Refusal
 from register.projection import queries
 from register.settings import today

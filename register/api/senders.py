@@ -24,8 +24,8 @@ from register.intake.journal import Refused
 from register.intake.lines import DECODERS, BrokenFeedError, Feed, Line
 from register.intake.parse import MAX_BYTES
 from register.intake.plain import VERIFIED
-from register.law.competence import SOURCE_PREFIX, Caller, may_look
-from register.law.events import NOTICE_TYPES
+from register.law.competence import Caller, may_look
+from register.law.events import NOTICE_TYPES, SOURCE_PREFIX
 from register.law.provisions import Fault, ProblemKind, Refusal
 from register.store import Pending
 

@@ -50,7 +50,7 @@ def make_sealer(
     """Return the sealer of the log in the data folder; its key is made on first use."""
     folder = settings.data / "log"
     folder.mkdir(parents=True, exist_ok=True)
-    signer = open_key(settings.data / "keys" / "log", settings.origin, entropy)
+    signer = open_key(settings.log_key, settings.origin, entropy)
     return Sealer(source=store, engine=database.engine, folder=folder, signer=signer, clock=clock)
 
 

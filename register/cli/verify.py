@@ -35,7 +35,7 @@ def verify(
             dsn=system.database.dsn,
             store=system.store,
             log=settings.data / "log",
-            key=open_key(settings.data / "keys" / "log", settings.origin, system.entropy).key,
+            key=open_key(settings.log_key, settings.origin, system.entropy).key,
             municipalities=frozenset(system.municipalities),
             excerpts=settings.data / "excerpts",
         )

@@ -27,13 +27,11 @@ from register.excerpts.manifest import ManifestEntry, differing, write_manifest
 from register.excerpts.printers import ListJob, Printers
 from register.excerpts.rows import FORMAT_VERSION, Script
 from register.excerpts.tables import item, run
-from register.law.events import DrawnList, ExcerptDrawn
+from register.law.events import REGISTER, DrawnList, ExcerptDrawn
 from register.law.provisions import Fault, Refusal
 from register.law.territory import Municipality
 from register.store import Pending, Store
 
-#: Who the event store names as the sender of what the register itself notes.
-REGISTER: Final = "urn:cvr:register"
 #: Lists of one job.
 BATCH: Final = 25
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)

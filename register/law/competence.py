@@ -11,6 +11,7 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from register.law import events as e
+from register.law.events import BRCKO, SOURCE_PREFIX
 from register.law.provisions import Fault, Refusal
 
 Role = Literal[
@@ -33,8 +34,6 @@ SENDERS: Final[frozenset[Role]] = frozenset(
 MUNICIPAL: Final[frozenset[Role]] = frozenset({"registry-office", "residence-authority", "municipal-commission"})
 #: Roles that are one body, whose authority id has no second part.
 _SINGLE: Final[frozenset[Role]] = frozenset({"cec", "technical"})
-BRCKO: Final = "30163"
-SOURCE_PREFIX: Final = "urn:cvr:authority:"
 
 
 class Caller(msgspec.Struct, frozen=True):

@@ -10,6 +10,8 @@ from datetime import date
 from typing import Final, Literal
 
 from register.law.events import (
+    BRCKO,
+    SOURCE_PREFIX,
     BarGround,
     CapacityRestored,
     CapacityWithdrawn,
@@ -64,9 +66,6 @@ _BARS: Final[tuple[tuple[BarGround, Ground], ...]] = (
     ("1.7", "barred-1.7"),
     ("1.7a", "barred-1.7a"),
 )
-
-#: Brčko District, whose voters count for the entity of their option (U4).
-BRCKO: Final = "30163"
 
 #: Voting age in completed years, Art. 1.4.
 VOTING_AGE: Final = 18
@@ -257,7 +256,7 @@ def concerns(facts: Facts, municipality: str) -> bool:
 
 def commission_of(event: Event) -> str | None:
     """The municipality of the municipal commission that sent the event, or None for another sender."""
-    prefix = "urn:cvr:authority:municipal-commission:"
+    prefix = f"{SOURCE_PREFIX}municipal-commission:"
     return event.source[len(prefix) :] if event.source.startswith(prefix) else None
 
 

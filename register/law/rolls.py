@@ -15,8 +15,7 @@ import msgspec
 from register.law import franchise
 from register.law.calendar import Calendar, calendar_of
 from register.law.dossier import Rolling, facts_on
-from register.law.events import ElectionCalled, Entity, Event
-from register.law.franchise import BRCKO
+from register.law.events import BRCKO, ElectionCalled, Entity, Event
 from register.law.territory import Address, Coverage, station_on
 
 ListKind = Literal[

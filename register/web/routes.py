@@ -81,7 +81,7 @@ def election(request: Request, sources: CurrentSources, id: Annotated[str, Path(
 def log(request: Request, sources: CurrentSources) -> Response:
     """The transparency log: the newest checkpoint, and how to check it."""
     settings = sources.settings
-    key = open_key(settings.data / "keys" / "log", settings.origin, sources.entropy).key
+    key = open_key(settings.log_key, settings.origin, sources.entropy).key
     return render(
         request,
         sources,

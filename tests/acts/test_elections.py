@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from register.acts import elections, excerpts
-from register.acts.freezing import REGISTER, Freezer
+from register.acts.freezing import Freezer
 from register.app.parts import read_reference
 from register.database import Database
 from register.law.competence import Caller
-from register.law.events import DrawnList, ElectionCalled, ElectionConcluded, ExcerptDrawn, RollFrozen
+from register.law.events import REGISTER, DrawnList, ElectionCalled, ElectionConcluded, ExcerptDrawn, RollFrozen
 from register.law.provisions import Refusal
 from register.projection import projector, rolls
 from register.store import Pending, Receipt, Store

@@ -12,7 +12,8 @@ from register.app.parts import read_reference
 from register.intake.examples import EXAMPLES
 from register.intake.judge import days_late, judge
 from register.intake.parse import MAX_BYTES, Message, Unreadable, parse
-from register.law.competence import SOURCE_PREFIX, caller_for
+from register.law.competence import caller_for
+from register.law.events import SOURCE_PREFIX
 from register.law.provisions import Refusal
 
 from .conftest import REGISTRY, enveloped, example

@@ -13,7 +13,6 @@ from register.law.competence import (
     MANDATES,
     ROLES,
     SENDERS,
-    SOURCE_PREFIX,
     Caller,
     Purpose,
     Role,
@@ -23,6 +22,7 @@ from register.law.competence import (
     municipality_of,
     role_of,
 )
+from register.law.events import SOURCE_PREFIX
 from register.law.provisions import Refusal
 
 DAY = date(2026, 3, 1)

@@ -39,7 +39,9 @@ from register.law.events.commissions import (
 )
 from register.law.events.courts import CapacityRestored, CapacityWithdrawn, VotingBarEnded, VotingBarred
 from register.law.events.forms import (
+    BRCKO,
     PERSONAL,
+    REGISTER,
     SOURCE_PREFIX,
     AboutPerson,
     BarGround,
@@ -65,11 +67,13 @@ from register.law.events.residence_authorities import EntityOption, JmbReplaced,
 
 __all__ = [
     "ACT_TYPES",
+    "BRCKO",
     "BY_TOPIC",
     "DOCUMENT_REQUIRED",
     "NOTICE_BY_TYPE",
     "NOTICE_TYPES",
     "PERSONAL",
+    "REGISTER",
     "SOURCE_PREFIX",
     "AboutPerson",
     "Act",

@@ -13,6 +13,10 @@ PERSONAL: Final = "personal"
 
 #: What the CloudEvents ``source`` of an authority begins with; its authority id follows.
 SOURCE_PREFIX: Final = "urn:cvr:authority:"
+#: The ``source`` of what the register itself notes.
+REGISTER: Final = "urn:cvr:register"
+#: Brčko District, whose voters count for the entity of their option (U4).
+BRCKO: Final = "30163"
 
 #: No control characters: what is printed on a list must be printable.
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
