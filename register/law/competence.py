@@ -194,6 +194,9 @@ Purpose = Literal[
     "deficiency-acknowledgement",
     "deficiency-dismissal",
     "written-notices",
+    "first-loads",
+    "sender-keys",
+    "counterfactual",
     "document-filing",
     "documents",
     "election-call",
@@ -268,6 +271,11 @@ MANDATES: Final[dict[Purpose, Mandate]] = {
     ),
     "deficiency-dismissal": Mandate("Art. 3.6 a", "The CEC alone dismisses a deficiency", _CEC),
     "written-notices": Mandate("Art. 3.5(5)", "Written notices are received by the CEC and its technicians", _KEEPERS),
+    "first-loads": Mandate("Art. 3.5(5)", "The CEC declares which first load is not measured", _CEC),
+    "sender-keys": Mandate("Art. 3.5(4)", "The CEC registers the keys with which authorities sign", _CEC),
+    "counterfactual": Mandate(
+        "Art. 3.5(5)", "Whom late notices put on or off a roll is shown to the CEC and to auditors", _REVIEWERS
+    ),
     "document-filing": Mandate("Art. 3.5(7)", "Documents are filed by the authorities that report", own=SENDERS),
     "documents": Mandate("Art. 3.5(7)", "Documents are kept available to the CEC", _KEEPERS),
     "election-call": Mandate("Art. 1.14", "The CEC calls elections", _CEC),

@@ -38,6 +38,14 @@ from register.law.events.commissions import (
     VotingOption,
 )
 from register.law.events.courts import CapacityRestored, CapacityWithdrawn, VotingBarEnded, VotingBarred
+from register.law.events.deficiencies import (
+    AboutDeficiency,
+    DeficiencyAcknowledged,
+    DeficiencyDismissed,
+    DeficiencyEstablished,
+    DeficiencyNotified,
+    DeficiencyRemedied,
+)
 from register.law.events.forms import (
     BRCKO,
     PERSONAL,
@@ -62,6 +70,13 @@ from register.law.events.forms import (
     VotingOptionName,
 )
 from register.law.events.ministries import Citizenship, CitizenshipEnded, RefugeeStatus, RefugeeStatusEnded
+from register.law.events.receiving import (
+    FirstLoadDeclared,
+    RequestSigned,
+    SenderKeyRegistered,
+    SenderKeyRevoked,
+    WrittenNoticeReceived,
+)
 from register.law.events.registry_offices import Citizen, Death, PersonalData
 from register.law.events.residence_authorities import EntityOption, JmbReplaced, Residence, ResidenceEnded
 
@@ -75,6 +90,7 @@ __all__ = [
     "PERSONAL",
     "REGISTER",
     "SOURCE_PREFIX",
+    "AboutDeficiency",
     "AboutPerson",
     "Act",
     "Annulment",
@@ -90,6 +106,11 @@ __all__ = [
     "CountryCode",
     "Data",
     "Death",
+    "DeficiencyAcknowledged",
+    "DeficiencyDismissed",
+    "DeficiencyEstablished",
+    "DeficiencyNotified",
+    "DeficiencyRemedied",
     "Document",
     "DrawnList",
     "ElectionCalled",
@@ -101,6 +122,7 @@ __all__ = [
     "ExcerptCertified",
     "ExcerptDrawn",
     "ExcerptVerified",
+    "FirstLoadDeclared",
     "HouseNumber",
     "Jmb",
     "JmbReplaced",
@@ -114,9 +136,12 @@ __all__ = [
     "RefugeeStatus",
     "RefugeeStatusEnded",
     "ReportedDeceased",
+    "RequestSigned",
     "Residence",
     "ResidenceEnded",
     "RollFrozen",
+    "SenderKeyRegistered",
+    "SenderKeyRevoked",
     "Sex",
     "Sha256",
     "StationCode",
@@ -125,6 +150,7 @@ __all__ = [
     "VotingBarred",
     "VotingOption",
     "VotingOptionName",
+    "WrittenNoticeReceived",
     "subject_of",
 ]
 
@@ -151,7 +177,24 @@ Notice = (
     | Annulment
     | ControlTotal
 )
-Act = ElectionCalled | ElectionConcluded | RollFrozen | ExcerptDrawn | ExcerptVerified | ExcerptCertified
+Act = (
+    ElectionCalled
+    | ElectionConcluded
+    | RollFrozen
+    | ExcerptDrawn
+    | ExcerptVerified
+    | ExcerptCertified
+    | DeficiencyEstablished
+    | DeficiencyNotified
+    | DeficiencyAcknowledged
+    | DeficiencyDismissed
+    | DeficiencyRemedied
+    | FirstLoadDeclared
+    | WrittenNoticeReceived
+    | SenderKeyRegistered
+    | SenderKeyRevoked
+    | RequestSigned
+)
 AnyData = Notice | Act
 
 NOTICE_TYPES: Final[tuple[type[Notice], ...]] = (
@@ -184,6 +227,16 @@ ACT_TYPES: Final[tuple[type[Act], ...]] = (
     ExcerptDrawn,
     ExcerptVerified,
     ExcerptCertified,
+    DeficiencyEstablished,
+    DeficiencyNotified,
+    DeficiencyAcknowledged,
+    DeficiencyDismissed,
+    DeficiencyRemedied,
+    FirstLoadDeclared,
+    WrittenNoticeReceived,
+    SenderKeyRegistered,
+    SenderKeyRevoked,
+    RequestSigned,
 )
 
 #: Topic to type, of everything the event store may hold.
@@ -237,9 +290,19 @@ def subject_of(data: AnyData, source: str) -> str | None:
             return f"station:{data.municipality}:{data.code}"
         case ControlTotal():
             return f"authority:{source.removeprefix(SOURCE_PREFIX)}"
+        case Annulment():
+            return None
+        case _:
+            return _subject_of_act(data)
+
+
+def _subject_of_act(data: Act) -> str:
+    match data:
         case ElectionCalled() | ElectionConcluded() | RollFrozen():
             return f"election:{data.election}"
         case ExcerptDrawn() | ExcerptVerified() | ExcerptCertified():
             return f"excerpt:{data.excerpt}"
-        case Annulment():
-            return None
+        case AboutDeficiency():
+            return f"deficiency:{data.kind}:{data.key}"
+        case _:
+            return f"authority:{data.authority}"
