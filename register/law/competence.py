@@ -277,7 +277,9 @@ MANDATES: Final[dict[Purpose, Mandate]] = {
         "Art. 3.5(5)", "Whom late notices put on or off a roll is shown to the CEC and to auditors", _REVIEWERS
     ),
     "document-filing": Mandate("Art. 3.5(7)", "Documents are filed by the authorities that report", own=SENDERS),
-    "documents": Mandate("Art. 3.5(7)", "Documents are kept available to the CEC", _KEEPERS),
+    "documents": Mandate(
+        "Art. 3.5(7)", "Documents are kept available to the CEC, and shown to who filed them", _KEEPERS, own=_REPORTERS
+    ),
     "election-call": Mandate("Art. 1.14", "The CEC calls elections", _CEC),
     "conclusion": Mandate("Art. 3.6 e", "The CEC completes and verifies the roll", _CEC),
     "roll": Mandate("Art. 3.6 e", "The roll is shown to the CEC and to auditors", _REVIEWERS),

@@ -194,7 +194,7 @@ LOOKS: dict[Purpose, tuple[set[str], set[str], set[str]]] = {
     "sender-keys": ({"cec"}, set(), set()),
     "counterfactual": ({"auditor", "cec"}, set(), set()),
     "document-filing": (set(), set(), REPORTERS | {"cec"}),
-    "documents": ({"cec", "technical"}, set(), set()),
+    "documents": ({"cec", "technical"}, set(), REPORTERS),
     "election-call": ({"cec"}, set(), set()),
     "conclusion": ({"cec"}, set(), set()),
     "roll": ({"auditor", "cec"}, set(), set()),

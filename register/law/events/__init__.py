@@ -304,5 +304,7 @@ def _subject_of_act(data: Act) -> str:
             return f"excerpt:{data.excerpt}"
         case AboutDeficiency():
             return f"deficiency:{data.kind}:{data.key}"
+        case SenderKeyRegistered() | SenderKeyRevoked():
+            return f"sender-keys:{data.authority}"
         case _:
             return f"authority:{data.authority}"

@@ -36,13 +36,15 @@ class WrittenNoticeReceived(Data, frozen=True, kw_only=True):
 class SenderKeyRegistered(Data, frozen=True, kw_only=True):
     """The CEC registers a key with which an authority signs its requests (RFC 9421), Art. 3.5(4).
 
-    ``public_key`` is the base64 of the 32 bytes of an Ed25519 public key.
+    ``public_key`` is the base64 of the 32 bytes of an Ed25519 public key. While a key that is ``required`` is not
+    revoked, the authority's unsigned requests are refused.
     """
 
     TOPIC = "ba.cvr.sender-key-registered.v1"
     authority: Name
     keyid: KeyId
     public_key: Name
+    required: bool = False
     registered_by: Annotated[str, PERSONAL]
 
 
@@ -59,15 +61,17 @@ class SenderKeyRevoked(Data, frozen=True, kw_only=True):
 class RequestSigned(Data, frozen=True, kw_only=True):
     """A request's signature by its sender (RFC 9421), kept so that the sender cannot deny what was recorded from it.
 
-    ``signature_base`` is what was signed, ``content_digest`` (RFC 9530) within it that of the body; ``first`` and
-    ``last`` are the least and the greatest position of the notices the request's answer named as recorded or repeated.
+    ``signature_base`` is what was signed, the digest of the body (RFC 9530) within it; ``signature`` the base64 of its
+    64 bytes. Both are personal: who guesses a short body could try the guess on either, the key being public.
+    ``notices`` counts those of the request that its answer named as recorded or repeated, ``first`` and ``last`` are
+    the least and the greatest of their positions.
     """
 
     TOPIC = "ba.cvr.request-signed.v1"
     authority: Name
     keyid: KeyId
     signature_base: Annotated[str, PERSONAL]
-    signature: str
+    signature: Annotated[str, PERSONAL]
     notices: int
-    first: int | None = None
-    last: int | None = None
+    first: int
+    last: int
