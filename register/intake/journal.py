@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,7 +16,10 @@ from register.law.provisions import Fault, Refusal
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """A refused notice. ``authority`` is whose token it came with; ``line`` are its bytes, personal data included."""
+    """A refused notice. ``authority`` is whose token it came with; ``line`` are its bytes, personal data included.
+
+    ``after_position`` is the last event recorded when it was written down, ``id`` counts refusals.
+    """
 
     received_at: datetime
     authority: str
@@ -25,6 +29,14 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     refusal: Refusal | Failure
     line: bytes
     id: int = 0
+    after_position: int = 0
+
+
+class Place(NamedTuple):
+    """A place in the one order of events and refusals: after the event at ``position``, at that refusal (0: none)."""
+
+    position: int
+    refusal: int = 0
 
 
 class Journal:
@@ -53,13 +65,40 @@ class Journal:
             for entry in refused
         ]
         with self._engine.begin() as connection:
-            connection.execute(sa.insert(REFUSED), rows)
+            after = connection.scalar(sa.select(sa.func.intake.begin_refusal()))
+            connection.execute(sa.insert(REFUSED), [row | {"after_position": after} for row in rows])
 
     def page(self, *, authority: str | None, after: int = 0, limit: int = 100) -> list[Refused]:
         """Return refused notices in the order they came, after an entry's id; of one authority, or of all (None)."""
         query = sa.select(REFUSED).where(REFUSED.c.id > after).order_by(REFUSED.c.id).limit(limit)
         if authority is not None:
             query = query.where(REFUSED.c.authority == authority)
+        with self._engine.connect() as connection:
+            return [_entry(row) for row in connection.execute(query)]
+
+    def settled(self) -> Place:
+        """Return a place behind which nothing will be written down any more; waits for refusals under way.
+
+        It is the head of the event store and the last refusal's id, both of one instant.
+        """
+        with self._engine.begin() as connection:
+            row = connection.execute(sa.text("SELECT head, refusal FROM intake.settled()")).one()
+        return Place(row.head, row.refusal)
+
+    def between(self, authority: str, after: Place, upto: Place, limit: int) -> list[Refused]:
+        """Return an authority's refused notices with a place after ``after`` and up to ``upto``, in order."""
+        place = sa.tuple_(REFUSED.c.after_position, REFUSED.c.id)
+        query = (
+            sa.select(REFUSED)
+            .where(
+                REFUSED.c.authority == authority,
+                place > sa.tuple_(*after),
+                REFUSED.c.after_position <= upto.position,
+                REFUSED.c.id <= upto.refusal,
+            )
+            .order_by(REFUSED.c.after_position, REFUSED.c.id)
+            .limit(limit)
+        )
         with self._engine.connect() as connection:
             return [_entry(row) for row in connection.execute(query)]
 
@@ -85,6 +124,7 @@ def _entry(row: sa.Row[tuple[object, ...]]) -> Refused:
         refusal = Refusal(row.problem, row.detail, provision=row.provision, faults=faults)
     return Refused(
         id=row.id,
+        after_position=row.after_position,
         received_at=row.received_at,
         authority=row.authority,
         sub=row.sub,

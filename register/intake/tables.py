@@ -9,7 +9,8 @@ metadata = MetaData(schema="intake")
 
 #: ``authority`` and ``sub``: who sent it. ``notice_id``: None where not even that could be read. ``instance``: the
 #: ``urn:uuid`` of the problem the sender was told; ``problem``: its kind. ``line``: the notice's bytes (at most
-#: 64 KiB); personal, so shown to its sender and the CEC only.
+#: 64 KiB); personal, so shown to its sender and the CEC only. ``after_position``: the last event recorded when it was
+#: written down; (``after_position``, ``id``) is its place in the feed (migration 0009).
 REFUSED = Table(
     "refused",
     metadata,
@@ -24,6 +25,8 @@ REFUSED = Table(
     Column("provision", Text),
     Column("faults", JSONB, nullable=False),
     Column("line", LargeBinary, nullable=False),
+    Column("after_position", BigInteger, nullable=False),
     Index("refused_by_authority", "authority", "id"),
+    Index("refused_in_order", "authority", "after_position", "id"),
     Index("refused_by_notice", "authority", "notice_id", "id"),
 )
