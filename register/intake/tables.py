@@ -1,8 +1,20 @@
-"""The intake journal's one table: notices that were refused, as they came. Append-only, made by migration 0004."""
+"""The tables of the intake: notices that were refused, as they came (migration 0004), and documents filed."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData(schema="intake")
@@ -29,4 +41,19 @@ REFUSED = Table(
     Index("refused_by_authority", "authority", "id"),
     Index("refused_in_order", "authority", "after_position", "id"),
     Index("refused_by_notice", "authority", "notice_id", "id"),
+)
+
+#: Who filed which document (Art. 3.5(7)); its file is kept by ``sha256``. ``authority`` and ``sub``: who filed it, each
+#: authority once. ``size`` in bytes; ``type`` the media type its first bytes show. Append-only, made by migration 0011.
+DOCUMENT = Table(
+    "document",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("sub", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("filed_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("sha256", "authority", name="document_sha256_authority_key"),
 )
