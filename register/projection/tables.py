@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, DATEMULTIRANGE, DATERANGE, INT8RANGE, JSONB, UUID
 
 #: Version of what these tables hold; a change that needs a rebuild raises it.
-VERSION: Final = 1
+VERSION: Final = 2
 
 metadata = MetaData(schema="projection")
 
@@ -196,4 +196,50 @@ frozen_roll = Table(
     Column("conclusion", BigInteger, nullable=False),
     Column("voters", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
+)
+
+#: Deficiencies as their histories stand (Art. 3.6 a): ``state``, and position and instant of the last event of each
+#: sort since it was last established. ``id`` is the stream, ``version`` and ``position`` those of its last event.
+deficiency = Table(
+    "deficiency",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("municipality", Text),
+    Column("persons", ARRAY(UUID(as_uuid=True)), nullable=False),
+    Column("evidence", ARRAY(BigInteger), nullable=False),
+    Column("figures", JSONB, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("first_established", BigInteger, nullable=False),
+    Column("established", BigInteger, nullable=False),
+    Column("established_at", DateTime(timezone=True), nullable=False),
+    Column("notified", BigInteger),
+    Column("notified_at", DateTime(timezone=True)),
+    Column("acknowledged", BigInteger),
+    Column("acknowledged_at", DateTime(timezone=True)),
+    Column("dismissed", BigInteger),
+    Column("dismissed_at", DateTime(timezone=True)),
+    Column("remedied", BigInteger),
+    Column("remedied_at", DateTime(timezone=True)),
+    Column("reason", Text),
+    Index("deficiency_kind", "kind", "key", unique=True),
+    Index("deficiency_page", "first_established", unique=True),
+    Index("deficiency_authority", "authority", "first_established"),
+    Index("deficiency_persons", "persons", postgresql_using="gin"),
+)
+
+#: Voting options ever sent (annulled ones too), where they are to be found: by the foreign address they name, and by
+#: day. Which of them count is for the law to say.
+option = Table(
+    "option",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("stream", UUID(as_uuid=True), nullable=False),
+    Column("effective_on", Date, nullable=False, index=True),
+    Column("election", Text),
+    Column("abroad_key", Text, index=True),
 )
