@@ -3,8 +3,8 @@
 The only room that knows the library ``eventsourcing``.
 """
 
-from register.store.codec import UnknownTopicError, content_digest
-from register.store.judging import ConcurrencyError, Pending, Receipt
+from register.store.codec import UnknownTopicError, content_digest, written
+from register.store.judging import ConcurrencyError, Pending, Prepared, Receipt, prepare
 from register.store.reading import StoredRecord
 from register.store.recorder import CHANNEL, UnsafeStoreError
 from register.store.store import Store
@@ -14,6 +14,7 @@ __all__ = [
     "CHANNEL",
     "ConcurrencyError",
     "Pending",
+    "Prepared",
     "Receipt",
     "Store",
     "StoredRecord",
@@ -21,4 +22,6 @@ __all__ = [
     "UnknownTopicError",
     "UnsafeStoreError",
     "content_digest",
+    "prepare",
+    "written",
 ]

@@ -12,10 +12,11 @@ from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
+from eventsourcing.persistence import StoredEvent
 
-from register.law.events import NOTICE_BY_TYPE, Annulment, AnyData
+from register.law.events import NOTICE_BY_TYPE, Annulment, AnyData, subject_of
 from register.law.provisions import Fault, Refusal
-from register.store.codec import Filed
+from register.store import codec
 
 #: (source, id): what identifies a notice for ever.
 Key = tuple[str, str]
@@ -55,27 +56,51 @@ class ConcurrencyError(RuntimeError):
         self.index, self.expected, self.found = index, expected, found
 
 
-class Prepared(msgspec.Struct, frozen=True):
-    """A pending event with all that can be made of it before the lock is taken.
+class Prepared(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A pending event with all that can be made of it before the lock is taken; without a value to work out again.
 
-    ``annulled`` is the key of the notice an annulment annuls, in whose stream it is filed: it has no ``subject``.
+    ``annulled`` is the id of the notice an annulment annuls, in whose stream it is filed: it has no ``subject``.
     """
 
-    pending: Pending
+    source: str
+    id: str
+    time: datetime
+    topic: str
     subject: str
-    annulled: Key | None
+    annulled: str | None
     content: bytes
     state: bytes
+    expected_version: int | None = None
 
 
-class Place(msgspec.Struct):
+def prepare(pending: Pending, written: bytes | None = None) -> Prepared:
+    """Write a pending event down. ``written`` is its data as :func:`codec.content_digest` takes it, where it is known.
+
+    Raises as :func:`codec.encode` does.
+    """
+    data = pending.data
+    annulled = data.annuls if isinstance(data, Annulment) else None
+    return Prepared(
+        pending.source,
+        pending.id,
+        pending.time,
+        data.TOPIC,
+        "" if annulled is not None else pending.subject or subject_of(data, pending.source) or "",
+        annulled,
+        codec.content_digest(data) if written is None else codec.content_digest(data, written),
+        codec.encode(data, source=pending.source, id=pending.id, time=pending.time, salt=pending.salt),
+        pending.expected_version,
+    )
+
+
+class Place(msgspec.Struct, gc=False):
     """A stream and its last version."""
 
     stream: UUID
     version: int = 0
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """What the event store holds under a key. ``place`` matters for what may be annulled only."""
 
     content: bytes
@@ -97,7 +122,7 @@ class Judgement(msgspec.Struct):
     """Receipts in the order of the pending events, and what is to be written."""
 
     receipts: list[Receipt] = []
-    filed: list[Filed] = []
+    stored: list[StoredEvent] = []
     keys: list[tuple[Key, bytes, int]] = []
     subjects: list[tuple[str, UUID]] = []
 
@@ -115,8 +140,7 @@ def judge(
     result = Judgement()
     position = known.head
     for index, item in enumerate(prepared):
-        pending = item.pending
-        key = (pending.source, pending.id)
+        key = (item.source, item.id)
         earlier = known.keys.get(key)
         if earlier is not None:
             result.receipts.append(_again(item, earlier))
@@ -125,24 +149,13 @@ def judge(
         if place is None:
             result.receipts.append(Receipt(status="refused", refusal=_no_annulment()))
             continue
-        if pending.expected_version is not None and pending.expected_version != place.version:
-            raise ConcurrencyError(index, pending.expected_version, place.version)
+        if item.expected_version is not None and item.expected_version != place.version:
+            raise ConcurrencyError(index, item.expected_version, place.version)
         position += 1
         place.version += 1
-        known.keys[key] = Recorded(item.content, position, recorded_at, pending.data.TOPIC, place)
+        known.keys[key] = Recorded(item.content, position, recorded_at, item.topic, place)
         result.keys.append((key, item.content, position))
-        result.filed.append(
-            Filed(
-                place.stream,
-                place.version,
-                pending.source,
-                pending.id,
-                pending.time,
-                pending.data,
-                pending.salt,
-                item.state,
-            )
-        )
+        result.stored.append(StoredEvent(place.stream, place.version, item.topic, item.state))
         result.receipts.append(Receipt(status="recorded", position=position, recorded_at=recorded_at))
     return result
 
@@ -158,7 +171,7 @@ def _again(item: Prepared, earlier: Recorded) -> Receipt:
 def _place(item: Prepared, known: Known, result: Judgement, new_stream: Callable[[], UUID]) -> Place | None:
     """The stream to file in; None when an annulment points to nothing it may annul."""
     if item.annulled is not None:
-        target = known.keys.get(item.annulled)
+        target = known.keys.get((item.source, item.annulled))
         if target is None or target.topic == Annulment.TOPIC or target.topic not in NOTICE_BY_TYPE:
             return None
         return target.place

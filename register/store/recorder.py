@@ -107,13 +107,12 @@ class Writing(msgspec.Struct):
 
 @contextmanager
 def begin_append(
-    connection: psycopg.Connection[Any], meanwhile: Callable[[], object] | None = None, *queries: Query
+    connection: psycopg.Connection[Any], *queries: Query
 ) -> Iterator[tuple[Writing, list[list[tuple[Any, ...]]]]]:
     """One append transaction on a connection in autocommit: READ COMMITTED (checked by the database), locked.
 
-    ``queries`` are run under the lock, sent together with it; while the server waits for the lock and answers,
-    ``meanwhile`` is called. Gives the transaction and the rows of each query. Commits at the end of the block, rolls
-    back when it raises. Raises psycopg errors as they are.
+    ``queries`` are run under the lock, sent together with it. Gives the transaction and the rows of each query. Commits
+    at the end of the block, rolls back when it raises. Raises psycopg errors as they are.
     """
     with connection.transaction():
         with connection.pipeline() as pipeline:
@@ -122,8 +121,6 @@ def begin_append(
                 for query, parameters in ((_BEGIN, ()), *queries)
             ]
             pipeline.sync()
-            if meanwhile is not None:
-                meanwhile()
             (began, *answers) = [cursor.fetchall() for cursor in cursors]
         with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
             yield Writing(cursor, *began[0]), answers

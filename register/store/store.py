@@ -9,7 +9,7 @@ collide, and the head is stale.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, Self
 from uuid import UUID
@@ -18,9 +18,18 @@ import msgspec
 import psycopg
 from psycopg.rows import tuple_row
 
-from register.law.events import Annulment, subject_of
-from register.store import codec
-from register.store.judging import Judgement, Key, Known, Pending, Place, Prepared, Receipt, Recorded, judge
+from register.store.judging import (
+    Judgement,
+    Key,
+    Known,
+    Pending,
+    Place,
+    Prepared,
+    Receipt,
+    Recorded,
+    judge,
+)
+from register.store.judging import prepare as prepare_event
 from register.store.reading import Reader
 from register.store.recorder import (
     SMALL,
@@ -97,7 +106,7 @@ class Store(Reader):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def append(self, pending: Sequence[Pending], *, now: datetime) -> list[Receipt]:
+    def append(self, pending: Iterable[Pending | Prepared], *, now: datetime) -> list[Receipt]:
         """Record what may be recorded, in order; one receipt each, after the commit. All in one transaction.
 
         ``now`` (with an offset from UTC) becomes ``recorded_at``, unless a later instant was recorded before. A
@@ -108,38 +117,41 @@ class Store(Reader):
         """
         if now.tzinfo is None:
             raise ValueError("the instant of an append needs an offset from UTC")
-        if not pending:
+        prepared = [item if isinstance(item, Prepared) else prepare_event(item) for item in pending]
+        if not prepared:
             return []
         with self._pool.connection() as connection:
             try:
-                return self._append(connection, pending, now)
+                return self._append(connection, prepared, now)
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 if not connection.closed:
                     raise
         fresh = prepare(self._connect())
         try:
-            return self._append(fresh, pending, now)
+            return self._append(fresh, prepared, now)
         finally:
             fresh.close()
 
-    def _append(self, connection: psycopg.Connection[Any], pending: Sequence[Pending], now: datetime) -> list[Receipt]:
-        if _is_simple(pending):
-            receipts = self._append_new(connection, [_prepare(item) for item in pending], now)
+    def _append(
+        self, connection: psycopg.Connection[Any], prepared: Sequence[Prepared], now: datetime
+    ) -> list[Receipt]:
+        if _is_simple(prepared):
+            receipts = self._append_new(connection, prepared, now)
             if receipts is not None:
                 return receipts
-        return self._append_judged(connection, pending, now)
+        return self._append_judged(connection, prepared, now)
 
     def _append_new(
         self, connection: psycopg.Connection[Any], prepared: Sequence[Prepared], now: datetime
     ) -> list[Receipt] | None:
         """The whole append in one round trip; None, and nothing written, when there is something to decide."""
         parameters = (
-            [p.pending.source for p in prepared],
-            [p.pending.id for p in prepared],
+            [p.source for p in prepared],
+            [p.id for p in prepared],
             [p.content for p in prepared],
             [p.subject for p in prepared],
             self._stream_ids.new(now, len(prepared)),
-            [p.pending.data.TOPIC for p in prepared],
+            [p.topic for p in prepared],
             [p.state for p in prepared],
             now,
         )
@@ -150,23 +162,18 @@ class Store(Reader):
         return [Receipt(status="recorded", position=row[0] + n, recorded_at=row[1]) for n in range(len(prepared))]
 
     def _append_judged(
-        self, connection: psycopg.Connection[Any], pending: Sequence[Pending], now: datetime
+        self, connection: psycopg.Connection[Any], prepared: Sequence[Prepared], now: datetime
     ) -> list[Receipt]:
-        """Look up, judge, write: three steps under the lock. The notices are encoded while the server looks up."""
-        prepared: list[Prepared] = []
-
-        def encode() -> None:
-            prepared.extend(_prepare(item) for item in pending)
-
-        with begin_append(connection, encode, *_questions(pending)) as (writing, (sources, keys, places)):
+        """Look up, judge, write: three steps under the lock."""
+        with begin_append(connection, *_questions(prepared)) as (writing, (sources, keys, places)):
             recorded_at = writing.instant(now)
-            known = _known(writing, pending, keys, places)
+            known = _known(writing, prepared, keys, places)
             numbers: dict[str, int] = dict(sources)
-            new_streams = iter(self._stream_ids.new(recorded_at, len(pending) - len(places)))
+            new_streams = iter(self._stream_ids.new(recorded_at, len(prepared) - len(places)))
             result = judge(prepared, known, recorded_at=recorded_at, new_stream=new_streams.__next__)
-            if result.filed:
-                self.register.events.put(
-                    result.filed,
+            if result.stored:
+                self.recorder.insert_events(
+                    result.stored,
                     writing=writing,
                     recorded_at=recorded_at,
                     extra=lambda cursor: write_keys(cursor, result, numbers),
@@ -174,52 +181,38 @@ class Store(Reader):
         return result.receipts
 
 
-def _subject(pending: Pending) -> str:
-    """The subject to file under; empty for an annulment."""
-    if isinstance(pending.data, Annulment):
-        return ""
-    return pending.subject or subject_of(pending.data, pending.source) or ""
-
-
-def _annulled(pending: Pending) -> Key | None:
-    """The key of the notice this one annuls, None when it is no annulment."""
-    return (pending.source, pending.data.annuls) if isinstance(pending.data, Annulment) else None
-
-
-def _prepare(pending: Pending) -> Prepared:
-    data = pending.data
-    state = codec.encode(data, source=pending.source, id=pending.id, time=pending.time, salt=pending.salt)
-    return Prepared(pending, _subject(pending), _annulled(pending), codec.content_digest(data), state)
-
-
-def _is_simple(pending: Sequence[Pending]) -> bool:
+def _is_simple(prepared: Sequence[Prepared]) -> bool:
     """Whether nothing within these few can need a decision, except that a key is known already."""
     return (
-        len(pending) < SMALL
-        and all(p.expected_version is None and not isinstance(p.data, Annulment) for p in pending)
-        and len({(p.source, p.id) for p in pending}) == len(pending)
+        len(prepared) < SMALL
+        and all(p.expected_version is None and p.annulled is None for p in prepared)
+        and len({(p.source, p.id) for p in prepared}) == len(prepared)
     )
 
 
-def _questions(pending: Sequence[Pending]) -> tuple[Query, Query, Query]:
+def _questions(prepared: Sequence[Prepared]) -> tuple[Query, Query, Query]:
     """What is asked under the lock: the numbers of the sources, what is recorded, the streams of the subjects."""
-    keys: set[Key] = {(p.source, p.id) for p in pending} | {key for p in pending if (key := _annulled(p)) is not None}
-    subjects = {_subject(p) for p in pending} - {""}
+    keys: set[Key] = {(p.source, p.id) for p in prepared} | _annulled(prepared)
+    subjects = {p.subject for p in prepared} - {""}
     return (
-        (_SOURCES, (_json({p.source for p in pending}),)),
+        (_SOURCES, (_json({p.source for p in prepared}),)),
         (_KEYS, (_json([source for source, _ in keys]), _json([number for _, number in keys]))),
         (_PLACES, (_json(subjects),)),
     )
 
 
+def _annulled(prepared: Sequence[Prepared]) -> set[Key]:
+    """The keys of the notices that annulments annul."""
+    return {(p.source, p.annulled) for p in prepared if p.annulled is not None}
+
+
 def _known(
-    writing: Writing, pending: Sequence[Pending], keys: Sequence[tuple[Any, ...]], places: Sequence[tuple[Any, ...]]
+    writing: Writing, prepared: Sequence[Prepared], keys: Sequence[tuple[Any, ...]], places: Sequence[tuple[Any, ...]]
 ) -> Known:
     """What the answers say, each stream with one place, so that its versions are counted once."""
     by_subject = {subject: Place(stream, version or 0) for subject, stream, version in places}
     by_stream: dict[UUID, Place] = {}
-    annulled = {key for p in pending if (key := _annulled(p)) is not None}
-    if annulled:
+    if annulled := _annulled(prepared):
         by_stream = {place.stream: place for place in by_subject.values()}
         missing = {stream for source, number, *_, stream in keys if (source, number) in annulled} - by_stream.keys()
         if missing:

@@ -14,13 +14,13 @@ from datetime import datetime
 from queue import SimpleQueue
 from typing import Final, Self
 
-from register.store.judging import Pending, Receipt
+from register.store.judging import Pending, Prepared, Receipt
 from register.store.store import Store
 
 #: At most so many events in one append.
 BATCH: Final = 1_000
 
-_Waiting = tuple[Pending, Future[Receipt]]
+_Waiting = tuple[Pending | Prepared, Future[Receipt]]
 
 
 class Together:
@@ -40,7 +40,7 @@ class Together:
         self._thread = threading.Thread(target=self._run, name="event-store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, pending: Pending) -> Future[Receipt]:
+    def submit(self, pending: Pending | Prepared) -> Future[Receipt]:
         """Hand in one event; the future gives its receipt after the commit. Raises RuntimeError once closed."""
         future: Future[Receipt] = Future()
         with self._closing:
@@ -49,11 +49,11 @@ class Together:
             self._queue.put((pending, future))
         return future
 
-    def append(self, pending: Pending) -> Receipt:
+    def append(self, pending: Pending | Prepared) -> Receipt:
         """Hand in one event and wait for its receipt, in a thread."""
         return self.submit(pending).result()
 
-    async def append_async(self, pending: Pending) -> Receipt:
+    async def append_async(self, pending: Pending | Prepared) -> Receipt:
         """Hand in one event and wait for its receipt, in a task. Cancelling the wait does not undo the append."""
         return await asyncio.shield(asyncio.wrap_future(self.submit(pending)))
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from register.law.events import subject_of
 from register.rehearsal.bench.ceilings import Recorded
 from register.rehearsal.bench.ground import NOW, Connection, Ground, batches, notices, stopwatch
 from register.rehearsal.bench.result import ROUNDS, Goal, Result, forget_peak, median, peak_rss_mib
-from register.store import Pending, Store, codec
-from register.store.judging import Judgement, Known, Prepared, judge
+from register.store import Pending, Store, prepare
+from register.store.judging import Judgement, Known, judge
 from register.store.recorder import begin_append
 from register.store.store import write_keys
 from register.store.streams import StreamIds
@@ -20,19 +19,12 @@ SIZE: Final = 60_000
 GOAL: Final = Goal(0.7)
 
 
-class _Batch(NamedTuple):
-    """What is to be written, judged beforehand, and its events as the library stores them."""
-
-    judgement: Judgement
-    stored: list[Any]
-
-
 def run(ground: Ground, size: int = SIZE) -> Result:
     """Append ``size`` events in each round, in batches of 5,000."""
     values, alls, alones = [], [], []
     with ground.register() as (database, store), database.psycopg(autocommit=True) as writer:
         ground.say(f"judging {ROUNDS * size:,} generated notices beforehand")
-        judged = _judged(store, notices(ROUNDS * size), size)
+        judged = _judged(notices(ROUNDS * size), size)
         with database.psycopg() as connection:
             beside = Recorded(connection)
             forget_peak()
@@ -63,34 +55,28 @@ def run(ground: Ground, size: int = SIZE) -> Result:
     )
 
 
-def _judged(store: Store, pending: Sequence[Pending], size: int) -> list[list[_Batch]]:
+def _judged(pending: Sequence[Pending], size: int) -> list[list[Judgement]]:
     """Everything that comes before writing, done: encoding, and giving streams, versions and positions; by round."""
     known = Known(0, {}, {})
     streams = StreamIds(os.urandom)
-    rounds: list[list[_Batch]] = []
+    rounds: list[list[Judgement]] = []
     for share in batches(pending, size):
         rounds.append([])
         for batch in batches(share):
-            prepared = [_prepared(item) for item in batch]
+            prepared = [prepare(item) for item in batch]
             result = judge(prepared, known, recorded_at=NOW, new_stream=lambda: streams.new(NOW, 1)[0])
-            known = Known(known.head + len(result.filed), {}, known.places)
-            rounds[-1].append(_Batch(result, [store.register.mapper.to_stored_event(filed) for filed in result.filed]))
+            known = Known(known.head + len(result.stored), {}, known.places)
+            rounds[-1].append(result)
     return rounds
 
 
-def _prepared(item: Pending) -> Prepared:
-    state = codec.encode(item.data, source=item.source, id=item.id, time=item.time, salt=item.salt)
-    return Prepared(item, subject_of(item.data, item.source) or "", None, codec.content_digest(item.data), state)
-
-
-def _append(store: Store, connection: Connection, batch: _Batch) -> None:
+def _append(store: Store, connection: Connection, judgement: Judgement) -> None:
     """One append transaction: lock, events by the library's recorder, keys and subjects with them, commit."""
-    judgement = batch.judgement
     query = ("SELECT source, no FROM store.source", ())
-    with begin_append(connection, None, query) as (writing, (sources,)):
+    with begin_append(connection, query) as (writing, (sources,)):
         numbers = {str(source): int(no) for source, no in sources}
         store.recorder.insert_events(
-            batch.stored,
+            judgement.stored,
             writing=writing,
             recorded_at=writing.instant(NOW),
             extra=lambda cursor: write_keys(cursor, judgement, numbers),
