@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 from register.law.deletions import Days
 from register.law.dossier import Answer, Stretch
 from register.law.events import (
+    AboutDeficiency,
     AboutPerson,
     Annulment,
     ElectionCalled,
@@ -33,6 +34,7 @@ from register.law.territory import Address
 from register.projection.chronicle import Change, Chronicle
 from register.projection.copying import array, copy, for_copy, written_days
 from register.projection.coverage import NewAddresses, follow_coverage
+from register.projection.deficiencies import follow_deficiencies, note_options
 from register.projection.rows import (
     AUDIT_COLUMNS,
     PERSON_COLUMNS,
@@ -82,6 +84,8 @@ def follow(connection: Connection, store: Store, *, limit: int = BATCH) -> int:
         batch = list(store.events(after=old, limit=limit))
         if not batch:
             return 0
+        follow_deficiencies(connection, batch)
+        note_options(connection, batch)
         stations, others = _apart(connection, batch)
         addresses = _take(connection, store, others, old)
         follow_coverage(connection, store, addresses, stations, batch[-1].position)
@@ -108,12 +112,13 @@ def _move(connection: Connection, old: int, new: int) -> None:
 
 
 def _apart(connection: Connection, batch: Sequence[Event]) -> tuple[list[Event], list[Event]]:
-    """The events about polling stations (annulments of them too), and all others; each in order."""
+    """The events about polling stations (annulments of them too), and those about people; each in order."""
     annulled = [e.stream for e in batch if isinstance(e.data, Annulment)]
     rows = connection.execute("SELECT stream FROM projection.station WHERE stream = ANY(%s)", (annulled,)).fetchall()
     streams = {stream for (stream,) in rows}
     streams.update(e.stream for e in batch if isinstance(e.data, PollingStation | PollingStationAbolished))
-    return [e for e in batch if e.stream in streams], [e for e in batch if e.stream not in streams]
+    others = [e for e in batch if e.stream not in streams and not isinstance(e.data, AboutDeficiency)]
+    return [e for e in batch if e.stream in streams], others
 
 
 def _take(connection: Connection, store: Store, batch: Sequence[Event], upto: int) -> NewAddresses:
