@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date, datetime
-from typing import Final
 
 from register.intake.parse import Message
 from register.intake.plain import VERIFIED
 from register.law.calendar import civil_day
 from register.law.competence import Caller, check_sender
 from register.law.events import Annulment, ControlTotal, Notice
+from register.law.parameters import in_force
 from register.law.provisions import Refusal
 from register.law.shapes import check_shape
-
-#: Days from a change within which it is notified electronically, Art. 3.5(5).
-ELECTRONIC_NOTICE: Final = 2
 
 
 def judge(message: Message, caller: Caller, *, received: date, municipalities: Collection[str]) -> Refusal | None:
@@ -50,5 +47,6 @@ def days_late(data: Notice, time: datetime) -> int | None:
     """
     if isinstance(data, Annulment | ControlTotal):
         return None
-    late = (civil_day(time) - data.effective_on).days - ELECTRONIC_NOTICE
+    allowed = in_force(data.effective_on).electronic_notice_days
+    late = (civil_day(time) - data.effective_on).days - allowed
     return late if late > 0 else None

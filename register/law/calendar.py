@@ -1,5 +1,8 @@
 """The calendar of an election, counted back from election day E (Art. 1.14, 3.6 e).
 
+How many days back is said by the rule set in force on the day of the call: a later law moves no day of an election
+that was called before it.
+
 Every day here is a whole civil day of Europe/Sarajevo, and both ends of a span of the calendar are days of it
 ("E-120 .. E-90" includes both), as a decision in the Official Gazette would print them.
 """
@@ -13,17 +16,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from register.law.events import ElectionCalled
+from register.law.parameters import LAW, Law
 from register.law.provisions import Fault, Refusal
 
 SARAJEVO: Final = ZoneInfo("Europe/Sarajevo")
 
-#: Days before election day. All but the call's are practice (Art. 3.6 leaves them to the CEC's regulations).
-CALL: Final = 150
-DISPLAY_FROM: Final = 120
-DISPLAY_TO: Final = 90
-OPTIONS: Final = 75
-CONCLUSION: Final = 45
-CONCLUSION_EARLY: Final = 20
 #: What lies outside is a slip of the pen: the first elections were held in 1990, and none is called years ahead.
 EARLIEST: Final = date(1990, 1, 1)
 LONGEST: Final = timedelta(days=3 * 366)
@@ -56,28 +53,29 @@ def civil_day(instant: datetime) -> date:
     return instant.astimezone(SARAJEVO).date()
 
 
-def conclusion_day_of(called: ElectionCalled) -> date:
+def conclusion_day_of(called: ElectionCalled, law: Law = LAW) -> date:
     """Return the day at whose end the roll is concluded: E-45, early E-20 (Art. 3.6 e, practice)."""
-    return _before(called.day, CONCLUSION_EARLY if called.early else CONCLUSION)
+    rules = law.in_force(called.called_on)
+    return _before(called.day, rules.conclusion_early_days if called.early else rules.conclusion_days)
 
 
-def calendar_of(called: ElectionCalled) -> Calendar:
+def calendar_of(called: ElectionCalled, law: Law = LAW) -> Calendar:
     """Return the calendar of a called election (Art. 1.14, 3.6 e).
 
     Raises ``ValueError`` for an early election without ``options_until``, which :func:`check_call` refuses.
     """
-    day = called.day
-    options_until = called.options_until if called.early else _before(day, OPTIONS)
+    day, rules = called.day, law.in_force(called.called_on)
+    options_until = called.options_until if called.early else _before(day, rules.options_days)
     if options_until is None:
         raise ValueError("the call of an early election sets the last day for options")
-    conclusion_day = conclusion_day_of(called)
+    conclusion_day = conclusion_day_of(called, law)
     return Calendar(
         election=called.election,
         day=day,
-        call_by=None if called.early else _before(day, CALL),
+        call_by=None if called.early else _before(day, rules.call_days),
         provisional_as_of=None if called.early else _before(called.called_on, 1),
-        display_from=None if called.early else _before(day, DISPLAY_FROM),
-        display_to=None if called.early else _before(day, DISPLAY_TO),
+        display_from=None if called.early else _before(day, rules.display_from_days),
+        display_to=None if called.early else _before(day, rules.display_to_days),
         options_until=options_until,
         conclusion_day=conclusion_day,
         conclusion_from=conclusion_day + timedelta(days=1),
@@ -85,7 +83,7 @@ def calendar_of(called: ElectionCalled) -> Calendar:
     )
 
 
-def check_call(called: ElectionCalled, today: date) -> None:
+def check_call(called: ElectionCalled, today: date, law: Law = LAW) -> None:
     """Accept the call of an election (Art. 1.14); ``today`` is the day on which it is recorded.
 
     The days are judged against ``called_on``, which may lie in the past. Raises ``Refusal("calendar")`` for a call of
@@ -99,8 +97,9 @@ def check_call(called: ElectionCalled, today: date) -> None:
     if called.called_on >= called.day:
         raise _refusal("An election is called before the day of the vote", "/called_on")
     if not called.early:
-        if called.called_on > _before(called.day, CALL):
-            raise _refusal(f"An election is called at least {CALL} days before it is held", "/called_on")
+        ahead = law.in_force(called.called_on).call_days
+        if called.called_on > _before(called.day, ahead):
+            raise _refusal(f"An election is called at least {ahead} days before it is held", "/called_on")
         if called.options_until is not None:
             raise _refusal("Only the call of an early election sets the last day for options", "/options_until")
         return
@@ -108,16 +107,16 @@ def check_call(called: ElectionCalled, today: date) -> None:
         raise _refusal("The call of an early election sets the last day for options", "/options_until")
     if called.options_until < called.called_on:
         raise _refusal("The last day for options cannot lie before the call", "/options_until")
-    if called.options_until > conclusion_day_of(called):
+    if called.options_until > conclusion_day_of(called, law):
         raise _refusal("The last day for options cannot lie after the day of the conclusion", "/options_until")
 
 
-def check_conclusion(called: ElectionCalled, today: date) -> None:
+def check_conclusion(called: ElectionCalled, today: date, law: Law = LAW) -> None:
     """Accept that the roll is concluded ``today`` (Art. 3.6 e).
 
     Raises ``Refusal("calendar")`` before the end of E-45 (early E-20) and from election day on.
     """
-    calendar = calendar_of(called)
+    calendar = calendar_of(called, law)
     if today < calendar.conclusion_from:
         raise Refusal(
             "calendar",

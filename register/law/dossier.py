@@ -38,6 +38,7 @@ from register.law.events import (
     VotingOption,
 )
 from register.law.franchise import ALWAYS, FOREVER, Facts, Ground
+from register.law.parameters import LAW, Law, RuleSet
 
 PersonNotice = (
     Citizen
@@ -93,7 +94,10 @@ class Stretch(msgspec.Struct, frozen=True, gc=False):
 
 def live(events: Iterable[Event]) -> list[Event]:
     """The events that nobody took back: without annulments and without what they annul (later law 3.13)."""
-    events = list(events)
+    return _not_annulled(list(events))
+
+
+def _not_annulled(events: list[Event]) -> list[Event]:
     annulled = {(e.source, e.data.annuls) for e in events if isinstance(e.data, Annulment)}
     if not annulled:
         return events
@@ -107,20 +111,23 @@ def in_order(events: Iterable[Event]) -> list[tuple[Event, PersonNotice]]:
     return about  # the subclasses of AboutPerson are exactly PersonNotice
 
 
-def timeline(events: Iterable[Event]) -> tuple[Stretch, ...]:
+def timeline(events: Iterable[Event], law: Law = LAW) -> tuple[Stretch, ...]:
     """The stretches of days of one person, covering all days; () when no event is about a person.
 
-    ``events``: all events in the streams of the person's numbers, in any order. R1-R8, U1-U4. When every one of them
-    was annulled, nothing is known of the person but the number.
+    ``events``: all events in the streams of the person's numbers, in any order. R1-R8, U1-U4, each day under the rule
+    set of ``law`` in force on it. When every one of them was annulled, nothing is known of the person but the number.
     """
     events = list(events)
-    ordered = in_order(live(events))
+    ordered = in_order(_not_annulled(events))
     if not ordered:
         numbers = sorted(e.data.jmb for e in events if isinstance(e.data, AboutPerson))
-        return tuple(Stretch(ALWAYS, FOREVER, _answer(Facts(None, n), ALWAYS)) for n in numbers[:1])
+        return tuple(Stretch(ALWAYS, FOREVER, _answer(Facts(None, n), ALWAYS, law.sets[0])) for n in numbers[:1])
     stretches: list[Stretch] = []
-    for day, until, facts in _regimes(ordered):
-        answer = _answer(facts, day)
+    rules, several = law.sets[0], len(law.sets) > 1
+    for day, until, facts in _regimes(ordered, law):
+        if several:
+            rules = law.in_force(day)
+        answer = _answer(facts, day, rules)
         if stretches and stretches[-1].answer == answer:
             stretches[-1] = Stretch(stretches[-1].from_, until, answer)
         else:
@@ -157,24 +164,38 @@ def facts_on(events: Iterable[Event], day: date, rolling: Rolling | None = None)
     return facts
 
 
-def _regimes(ordered: list[tuple[Event, PersonNotice]]) -> Iterator[tuple[date, date, Facts]]:
-    """``(from, to, facts)`` over all days; a birthday that changes the answer opens a regime of its own."""
+def _regimes(ordered: list[tuple[Event, PersonNotice]], law: Law) -> Iterator[tuple[date, date, Facts]]:
+    """``(from, to, facts)`` over all days; a day on which time alone may change the answer opens one of its own."""
     facts = _unknown(ordered)
-    birthday = None if facts.born_on is None else franchise.comes_of_age(facts.born_on)
+    turns = () if facts.born_on is None else _turns(facts.born_on, law)
     start = ALWAYS
     for today in _by_day(ordered):
         day = today[0][1].effective_on
-        if birthday is not None and start < birthday < day:
-            yield start, birthday, facts
-            start = birthday
+        for turn in turns:
+            if start < turn < day:
+                yield start, turn, facts
+                start = turn
         if day > start:
             yield start, day, facts
         _take(facts, today, None)
         start = day
-    if birthday is not None and start < birthday:
-        yield start, birthday, facts
-        start = birthday
+    for turn in turns:
+        if start < turn:
+            yield start, turn, facts
+            start = turn
     yield start, FOREVER, facts
+
+
+def _turns(born_on: date, law: Law) -> Sequence[date]:
+    """The days, in order, on which one may come of age, or no longer be of age, without any event (R2).
+
+    They are the birthday, and when the voting age is changed the day of the change and the other birthday.
+    """
+    sets = law.sets
+    if len(sets) == 1:
+        return (franchise.comes_of_age(born_on, sets[0].voting_age),)
+    changes = [rules.since for rules in sets]
+    return sorted({*changes, *(franchise.comes_of_age(born_on, rules.voting_age) for rules in sets)})
 
 
 def _by_day(ordered: list[tuple[Event, PersonNotice]]) -> Iterator[list[tuple[Event, PersonNotice]]]:
@@ -343,13 +364,13 @@ def _take_option(facts: Facts, event: Event, data: VotingOption, rolling: Rollin
         facts.election_option = data
 
 
-def _answer(facts: Facts, day: date) -> Answer:
-    """The answer on ``day`` by the facts: R1-R8 and U1-U4."""
-    found = franchise.grounds(facts, day)
+def _answer(facts: Facts, day: date, rules: RuleSet) -> Answer:
+    """The answer on ``day`` by the facts and the rules of that day: R1-R8 and U1-U4."""
+    found = franchise.grounds(facts, day, rules)
     entered = not found
-    counts_in = franchise.would_count_in(facts, facts.option) if entered else None
-    residence = franchise.permanent_residence(facts)
     option = facts.option
+    counts_in = franchise.would_count_in(facts, option) if entered else None
+    residence = franchise.permanent_residence(facts)
     return Answer(
         entered,
         found,

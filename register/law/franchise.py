@@ -21,6 +21,7 @@ from register.law.events import (
     Residence,
     VotingOption,
 )
+from register.law.parameters import RuleSet
 from register.law.territory import entity_of
 
 Ground = Literal[
@@ -66,9 +67,6 @@ _BARS: Final[tuple[tuple[BarGround, Ground], ...]] = (
     ("1.7", "barred-1.7"),
     ("1.7a", "barred-1.7a"),
 )
-
-#: Voting age in completed years, Art. 1.4.
-VOTING_AGE: Final = 18
 
 #: Days before all and after all; an interval that begins or ends there is open.
 ALWAYS: Final = date.min
@@ -147,12 +145,15 @@ class Facts:
         return self.mobile_standing if self.mobile_for_election is None else self.mobile_for_election
 
 
-def comes_of_age(born_on: date) -> date:
-    """The 18th birthday (Art. 1.4, R2); one born on 29 February reaches it on 28 February in a year without one."""
+def comes_of_age(born_on: date, voting_age: int) -> date:
+    """The birthday on which one reaches the voting age, 18 completed years (Art. 1.4, R2).
+
+    One born on 29 February reaches it on 28 February in a year without one.
+    """
     try:
-        return born_on.replace(year=born_on.year + VOTING_AGE)
+        return born_on.replace(year=born_on.year + voting_age)
     except ValueError:
-        return date(born_on.year + VOTING_AGE, 2, 28)
+        return date(born_on.year + voting_age, 2, 28)
 
 
 def not_recorded(facts: Facts) -> bool:
@@ -160,9 +161,9 @@ def not_recorded(facts: Facts) -> bool:
     return not facts.recorded
 
 
-def under_age(facts: Facts, day: date) -> bool:
-    """R2 does not hold on ``day`` (Art. 1.4, 3.2 a, b); judged once R1 holds."""
-    return facts.recorded and facts.born_on is not None and comes_of_age(facts.born_on) > day
+def under_age(facts: Facts, day: date, rules: RuleSet) -> bool:
+    """R2 does not hold on ``day`` under the rules in force then (Art. 1.4, 3.2 a, b); judged once R1 holds."""
+    return facts.recorded and facts.born_on is not None and comes_of_age(facts.born_on, rules.voting_age) > day
 
 
 def deceased(facts: Facts) -> bool:
@@ -202,12 +203,15 @@ def residence_suffices(facts: Facts) -> bool:
     return facts.refugee is not None and not facts.other_citizenships
 
 
-def grounds(facts: Facts, day: date) -> tuple[Ground, ...]:
-    """Every ground on which the person is not entered on ``day``, in the order of the table; empty: entered (R1-R8)."""
+def grounds(facts: Facts, day: date, rules: RuleSet) -> tuple[Ground, ...]:
+    """Every ground on which the person is not entered on ``day``, in the order of the table; empty: entered (R1-R8).
+
+    ``rules``: those in force on ``day``, or those under which it is read again.
+    """
     found: list[Ground] = []
     if not_recorded(facts):
         found.append("not-recorded")
-    elif under_age(facts, day):
+    elif under_age(facts, day, rules):
         found.append("under-age")
     if deceased(facts):
         found.append("deceased")

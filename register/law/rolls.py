@@ -16,6 +16,7 @@ from register.law import franchise
 from register.law.calendar import Calendar, calendar_of
 from register.law.dossier import Rolling, facts_on
 from register.law.events import BRCKO, ElectionCalled, Entity, Event
+from register.law.parameters import LAW, Law, RuleSet
 from register.law.territory import Address, Coverage, station_on
 
 ListKind = Literal[
@@ -60,16 +61,18 @@ class RollEntry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Roll(msgspec.Struct, frozen=True):
-    """What a roll is judged under: the call, its calendar, the stations' coverage of each municipality."""
+    """What a roll is judged under: the call, its calendar, where it is held, the rules in force on election day."""
 
     called: ElectionCalled
     calendar: Calendar
     municipalities: frozenset[str]
+    rules: RuleSet
 
 
-def roll_of(called: ElectionCalled, all_municipalities: Collection[str]) -> Roll:
+def roll_of(called: ElectionCalled, all_municipalities: Collection[str], law: Law = LAW) -> Roll:
     """The roll's terms; an election without named municipalities is held in all of them (Art. 1.14)."""
-    return Roll(called, calendar_of(called), frozenset(called.municipalities or all_municipalities))
+    held_in = frozenset(called.municipalities or all_municipalities)
+    return Roll(called, calendar_of(called, law), held_in, law.in_force(called.day))
 
 
 def stand(events: Iterable[Event], roll: Roll, coverage: Coverage | None) -> RollEntry | None:
@@ -84,7 +87,7 @@ def stand(events: Iterable[Event], roll: Roll, coverage: Coverage | None) -> Rol
     on_the_day = facts_on(events, roll.called.day, rolling)
     if at_conclusion is None or on_the_day is None:
         return None
-    barred = [g for g in franchise.grounds(on_the_day, roll.called.day) if g != "no-residence"]
+    barred = [g for g in franchise.grounds(on_the_day, roll.called.day, roll.rules) if g != "no-residence"]
     if barred or not franchise.residence_suffices(at_conclusion):
         return None
     counts_in = franchise.would_count_in(at_conclusion, at_conclusion.option)

@@ -7,7 +7,7 @@ other events: a contradiction with what is known is a deficiency, never a refusa
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
@@ -32,11 +32,10 @@ from register.law.events import (
     ResidenceEnded,
     VotingOption,
 )
+from register.law.parameters import in_force
 from register.law.provisions import Fault, ProblemKind, Refusal
 
 EARLIEST: Final = date(1880, 1, 1)
-#: How far ahead of its receipt a change may take effect.
-AHEAD: Final = timedelta(days=366)
 
 #: Which kind a refusal has when a notice has faults of several: the first of these.
 _ORDER: Final[tuple[ProblemKind, ...]] = ("schema", "jmb", "date", "document-missing")
@@ -208,8 +207,10 @@ def _check_dates(data: Notice, sent_on: date, received: date, flaws: list[Flaw])
         _check_past("/data/day", data.day, None, flaws)
         return
     _check_past("/data/effective_on", data.effective_on, None, flaws)
-    if data.effective_on - received > AHEAD:
-        _add(flaws, "date", "/data/effective_on", "The change would take effect more than 366 days after its receipt")
+    ahead = in_force(received).notice_ahead_days
+    if (data.effective_on - received).days > ahead:
+        sentence = f"The change would take effect more than {ahead} days after its receipt"
+        _add(flaws, "date", "/data/effective_on", sentence)
     if isinstance(data, Citizen | PersonalData) and data.born_on is not None:
         _check_past("/data/born_on", data.born_on, sent_on, flaws)
     if data.document is not None:

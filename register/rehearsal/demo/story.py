@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from register.law.calendar import CONCLUSION
+from register.law.parameters import in_force
 from register.rehearsal.demo.feeding import Taken, Written, send_feed, write_feed
 from register.rehearsal.demo.server import Client, DemoError, environment_of, serving
 from register.rehearsal.demo.teller import Teller
@@ -198,7 +198,7 @@ def _election(teller: Teller, client: Client, plan: Plan, folder: Path) -> None:
         state = client.get(path)
         if state["conclusion"] is None:
             client.post(f"{path}/conclusion", cec)
-        concluded_after = plan.day - timedelta(days=CONCLUSION)
+        concluded_after = plan.day - timedelta(days=in_force(plan.day).conclusion_days)
         teller.say(f"General election on {plan.day}; the roll as of {concluded_after}, 24:00 (Art. 3.6 e).")
         with teller.progress("roll", 1) as progress:
             for state in client.wait_for(path, cec, lambda answer: answer["roll"] is not None, seconds=300):
