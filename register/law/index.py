@@ -21,6 +21,7 @@ from register.law import (
     persons,
     rolls,
     territory,
+    timeliness,
     withdrawals,
 )
 
@@ -106,6 +107,13 @@ INDEX: Final[tuple[Provision, ...]] = (
             franchise.option_takes_effect,
             territory.covering,
             territory.stations_on,
+            timeliness.electronic_lag,
+            timeliness.written_lag,
+            timeliness.electronic_days_late,
+            timeliness.written_days_late,
+            timeliness.paper_overdue,
+            timeliness.paper_missing,
+            timeliness.in_time_by,
         ),
     ),
     Provision(
