@@ -31,11 +31,14 @@ NAMES = {
     "CVR_JWKS_URL": "where that issuer publishes its keys; goes with CVR_ISSUER",
     "CVR_TRUSTED_PROXIES": "addresses or networks, with commas, of the proxies whose X-Forwarded-For is believed",
     "CVR_CLOCK": "rehearsals only: the instant at which the clock starts, e.g. 2026-08-01T08:00:00Z",
+    "CVR_DOCUMENTS": "where documents are kept: a path or an fsspec URL such as s3://… (default: a folder in CVR_DATA)",
+    "CVR_DOCUMENT_LIMIT": "bytes of a document, at most (default 20971520)",
     "CVR_ORIGIN": "origin line of the transparency log (default cvr.localhost/register)",
 }
 """Every setting there is, with its meaning; `cvr --help` prints it."""
 
 DEFAULT_ORIGIN = "cvr.localhost/register"
+DEFAULT_DOCUMENT_LIMIT = 20 << 20
 
 
 class SettingsError(Exception):
@@ -47,6 +50,7 @@ class Settings:
     """The settings of one run. ``data`` is absolute. ``database_url`` may hold a password and is not shown.
 
     ``trusted_proxies``: addresses and networks (CIDR) of the proxies that say where a question comes from.
+    ``documents``: a path or an fsspec URL, None for the folder below ``data``; ``document_limit`` in bytes.
     """
 
     data: Path
@@ -56,6 +60,13 @@ class Settings:
     clock_starts: datetime | None = None
     origin: str = DEFAULT_ORIGIN
     trusted_proxies: tuple[str, ...] = ()
+    documents: str | None = field(default=None, repr=False)
+    document_limit: int = DEFAULT_DOCUMENT_LIMIT
+
+    @property
+    def documents_place(self) -> str:
+        """Where documents are kept: a path or an fsspec URL."""
+        return self.documents or str(self.data / "documents")
 
     @property
     def log_key(self) -> Path:
@@ -99,6 +110,8 @@ def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         clock_starts=_instant("CVR_CLOCK", given["CVR_CLOCK"]) if "CVR_CLOCK" in given else None,
         origin=origin,
         trusted_proxies=_networks("CVR_TRUSTED_PROXIES", given.get("CVR_TRUSTED_PROXIES", "")),
+        documents=_place(folder, given.get("CVR_DOCUMENTS")),
+        document_limit=_bytes("CVR_DOCUMENT_LIMIT", given.get("CVR_DOCUMENT_LIMIT", str(DEFAULT_DOCUMENT_LIMIT))),
     )
 
 
@@ -143,6 +156,17 @@ def today(now: datetime) -> date:
 def _unknown(name: str) -> str:
     nearest = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.0)
     return f"{name} is not a setting of this program; the nearest one is {nearest[0]}"
+
+
+def _place(folder: Path, text: str | None) -> str | None:
+    """A URL as it is; a path as an absolute one."""
+    return text if text is None or "://" in text else str((folder / Path(text).expanduser()).absolute())
+
+
+def _bytes(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise SettingsError(f"{name} must be a number of bytes greater than 0")
+    return int(text)
 
 
 def _networks(name: str, text: str) -> tuple[str, ...]:
