@@ -13,6 +13,7 @@ from register.api.metrics import Metrics
 from register.database import Database
 from register.excerpts.runs import Runs
 from register.intake.batch import Intake
+from register.intake.documents import Documents
 from register.intake.journal import Journal
 from register.jobs import Queue
 from register.law.territory import Municipality
@@ -39,6 +40,7 @@ class System:
     municipalities: Mapping[str, Municipality]
     intake: Intake
     journal: Journal
+    documents: Documents
     runs: Runs
     queue: Queue
     reference: str

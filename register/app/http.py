@@ -18,6 +18,7 @@ from register.api import (
     auditors,
     commission,
     counts,
+    documents,
     elections,
     operators,
     problems,
@@ -34,6 +35,7 @@ from register.app.parts import (
     CONTRACTS,
     make_runs,
     make_sealer,
+    open_documents,
     open_store,
     projection_lag,
     read_reference,
@@ -51,6 +53,7 @@ from register.store import Together
 #: Routes by counterpart.
 ROUTERS: Final = (
     senders.router,
+    documents.router,
     operators.router,
     registry.router,
     counts.router,
@@ -87,6 +90,7 @@ def build(
             municipalities=municipalities,
             intake=Intake(store=store, journal=journal, municipalities=municipalities, clock=clock, entropy=entropy),
             journal=journal,
+            documents=open_documents(settings, database),
             runs=make_runs(settings, database, store, clock, entropy),
             queue=stack.enter_context(Queue(database)),
             reference=reference_version(),

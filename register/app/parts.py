@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +14,12 @@ import psycopg
 from register.acts.freezing import Freezer
 from register.database import Database
 from register.excerpts.runs import Runs
+from register.intake.documents import Documents, Shelf
 from register.law.territory import Municipality, read_municipalities
 from register.log.keys import open_key
 from register.log.sealer import Sealer
 from register.projection import projector
-from register.settings import Clock, Settings
+from register.settings import Clock, Settings, SettingsError
 from register.store import Store
 
 CONTRACTS: Final = Path(__file__).parents[2] / "contracts"
@@ -42,6 +44,21 @@ def open_store(database: Database, entropy: Callable[[int], bytes]) -> Store:
         return database.psycopg()
 
     return Store(connect, random_bytes=entropy)
+
+
+def open_documents(settings: Settings, database: Database) -> Documents:
+    """Return the documents kept where the settings say; clears away what killed processes left half written.
+
+    Raises ``SettingsError`` for a place of a kind that is not known, or whose package is not installed.
+    """
+    place, incoming = settings.documents_place.rstrip("/"), settings.data / "incoming"
+    try:
+        shelves = Shelf(place, incoming), Shelf(f"{place}/requests", incoming)
+    except (ImportError, ValueError) as error:
+        raise SettingsError(f"CVR_DOCUMENTS names a kind of place that cannot be used: {error}") from None
+    for shelf in shelves:
+        shelf.sweep(time.time())  # against what the file system says, so by its clock
+    return Documents(database.engine, *shelves)
 
 
 def make_sealer(
