@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 
 from register import access, web
 from register.api import (
@@ -20,6 +20,7 @@ from register.api import (
     counts,
     documents,
     elections,
+    feed,
     operators,
     problems,
     public,
@@ -30,6 +31,7 @@ from register.api import (
 from register.api.description import describe
 from register.api.edge import Edge
 from register.api.knowledge import Asked, day_before
+from register.api.parameters import declared_only
 from register.api.system import System
 from register.app.parts import (
     CONTRACTS,
@@ -44,6 +46,7 @@ from register.app.parts import (
 from register.database import open_database
 from register.intake.batch import Intake
 from register.intake.contracts import notice_schemas
+from register.intake.feed import Feed
 from register.intake.journal import Journal
 from register.jobs import Queue
 from register.projection import queries
@@ -62,6 +65,7 @@ ROUTERS: Final = (
     web.router,
     elections.router,
     commission.router,
+    feed.router,
 )
 
 
@@ -90,6 +94,7 @@ def build(
             municipalities=municipalities,
             intake=Intake(store=store, journal=journal, municipalities=municipalities, clock=clock, entropy=entropy),
             journal=journal,
+            feed=Feed(store, journal),
             documents=open_documents(settings, database),
             runs=make_runs(settings, database, store, clock, entropy),
             queue=stack.enter_context(Queue(database)),
@@ -183,5 +188,6 @@ def _routes() -> FastAPI:
     )
     problems.install(app)
     for router in ROUTERS:
-        app.include_router(router)
+        # Pages are for people, who come by links of others with all sorts of things behind them.
+        app.include_router(router, dependencies=[] if router is web.router else [Depends(declared_only)])
     return app
