@@ -141,14 +141,28 @@ def _take(connection: Connection, store: Store, batch: Sequence[Event], upto: in
 def _linked_streams(connection: Connection, batch: Sequence[Event]) -> set[UUID]:
     """The streams the batch touches, and all that links, live or not, may connect with them."""
     streams = {e.stream for e in batch}
-    numbers = {e.data.jmb for e in batch if isinstance(e.data, AboutPerson)}
     replacing = {e.data.new_jmb for e in batch if isinstance(e.data, JmbReplaced)}
-    links = connection.execute("SELECT EXISTS (SELECT FROM projection.link)").fetchone()
-    if links == (False,) and not replacing:
+    if not replacing and not _any_links(connection):
         return streams
-    annulled = {e.stream for e in batch if isinstance(e.data, Annulment)}
-    numbers |= _numbers_of(connection, annulled)
-    numbers |= replacing
+    numbers = {e.data.jmb for e in batch if isinstance(e.data, AboutPerson)}
+    numbers |= _numbers_of(connection, {e.stream for e in batch if isinstance(e.data, Annulment)})
+    return _connected(connection, streams, numbers, replacing)
+
+
+def linked_streams(connection: Connection, streams: Collection[UUID]) -> set[UUID]:
+    """Some streams, and all that links the tables know of, live or not, may connect with them."""
+    if not streams or not _any_links(connection):
+        return set(streams)
+    return _connected(connection, set(streams), _numbers_of(connection, streams), set())
+
+
+def _any_links(connection: Connection) -> bool:
+    return connection.execute("SELECT EXISTS (SELECT FROM projection.link)").fetchone() == (True,)
+
+
+def _connected(connection: Connection, streams: set[UUID], numbers: set[str], replacing: set[str]) -> set[UUID]:
+    """What links connect with streams of these numbers, ``replacing``: new numbers of links not in the tables yet."""
+    numbers = numbers | replacing
     new_streams, new_numbers = streams, numbers
     while new_streams or new_numbers:
         found = connection.execute(
@@ -160,12 +174,12 @@ def _linked_streams(connection: Connection, batch: Sequence[Event]) -> set[UUID]
         ).fetchall()
         # Both ends of each link: the stream it lies in with its number, the new number with the stream it has, if any.
         # A new number nobody reported on has none, and yet connects all those that it replaces.
-        replacing |= {number for _, number in found}
+        replacing = replacing | {number for _, number in found}
         there = {stream for stream, _ in found} | set(streams_of(connection, [f"jmb:{n}" for n in replacing]).values())
         new_streams = there - streams
         new_numbers = (_numbers_of(connection, new_streams) | replacing) - numbers
-        streams |= new_streams
-        numbers |= new_numbers
+        streams = streams | new_streams
+        numbers = numbers | new_numbers
         replacing = set()
     return streams
 
