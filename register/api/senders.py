@@ -27,7 +27,7 @@ from register.intake.plain import VERIFIED
 from register.law.competence import Caller, may_look
 from register.law.events import NOTICE_TYPES, SOURCE_PREFIX
 from register.law.provisions import Fault, ProblemKind, Refusal
-from register.store import Pending
+from register.store import Prepared
 
 ONE: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
@@ -138,8 +138,8 @@ async def _answer_one(system: System, caller: Caller, line: Line, dry_run: bool)
     if dry_run:
         answer = (await run_in_threadpool(system.intake.rehearse, judged, system.intake.trial(), caller))[0]
         return problems.answer_problem(answer.problem) if answer.problem else problems.json_answer(answer)
-    pending = judged[0].verdict
-    receipts = [await system.together.append_async(pending)] if isinstance(pending, Pending) else []
+    verdict = judged[0].verdict
+    receipts = [await system.together.append_async(verdict)] if isinstance(verdict, Prepared) else []
     if receipts and receipts[0].refusal is None:
         answer = system.intake.settle(judged, receipts, caller)[0]  # nothing to keep in the journal: no waiting
     else:
@@ -147,7 +147,7 @@ async def _answer_one(system: System, caller: Caller, line: Line, dry_run: bool)
     system.metrics.notices([answer])
     if answer.problem is not None:
         return problems.answer_problem(answer.problem)
-    receipt = receipt_for(cast("Pending", pending), receipts[0])  # what has no problem was pending
+    receipt = receipt_for(cast("Prepared", verdict), judged[0].late, receipts[0])  # what has no problem was prepared
     return problems.json_answer(receipt, 200 if receipt.status == "repeated" else 201)
 
 

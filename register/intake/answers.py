@@ -13,7 +13,7 @@ from register.intake.failures import Failure
 from register.intake.judge import days_late
 from register.law.events import NOTICE_TYPES, Event
 from register.law.provisions import STATUS, TITLES, Fault, Refusal
-from register.store import Pending
+from register.store import Prepared
 from register.store import Receipt as Stored
 
 PROBLEM_TYPE: Final = "urn:cvr:problem:"
@@ -79,21 +79,19 @@ def problem_of(refusal: Refusal | Failure, instance: UUID) -> Problem:
     )
 
 
-def receipt_for(pending: Pending, stored: Stored) -> Receipt:
+def receipt_for(notice: Prepared, late: int | None, stored: Stored) -> Receipt:
     """Return the receipt of a notice just handed in. Raises ``TypeError`` unless it is recorded, now or before."""
     if stored.status == "refused" or stored.position is None or stored.recorded_at is None:
         raise TypeError("what was refused has no receipt")
-    if not isinstance(pending.data, NOTICE_TYPES):
-        raise TypeError("only a notice has a receipt")
     return Receipt(
-        id=pending.id,
-        source=pending.source,
-        type=pending.data.TOPIC,
-        time=pending.time,
+        id=notice.id,
+        source=notice.source,
+        type=notice.topic,
+        time=notice.time,
         status=stored.status,
         position=stored.position,
         recorded_at=stored.recorded_at,
-        days_late=days_late(pending.data, pending.time),
+        days_late=late,
     )
 
 

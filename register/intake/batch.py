@@ -25,7 +25,7 @@ from register.intake.trial import Trial
 from register.law.calendar import civil_day
 from register.law.competence import Caller
 from register.law.provisions import Refusal
-from register.store import Pending, Receipt, Store
+from register.store import Pending, Prepared, Receipt, Store, prepare
 
 #: Notices in a batch, and bytes of them: enough that a commit hardly counts, little enough to be answered soon.
 BATCH: Final = 4_000
@@ -41,7 +41,7 @@ class Judged(NamedTuple):
 
     line: Line
     id: str | None
-    verdict: Pending | Refusal | Failure
+    verdict: Prepared | Refusal | Failure
     late: int | None = None
 
 
@@ -97,24 +97,23 @@ class Intake:
             refusal = judge(message, caller, received=received_on, municipalities=self._municipalities)
             if refusal is not None:
                 return Judged(line, notice_id, refusal)
-            late = days_late(message.data, message.time)
+            pending = Pending(
+                source=message.source,
+                id=message.id,
+                time=message.time,
+                data=message.data,
+                salt=b2a_base64(salt, newline=False).decode(),
+            )
+            return Judged(line, notice_id, prepare(pending, message.written), days_late(message.data, message.time))
         except Exception as error:  # noqa: BLE001 - a 500 for this line: every resend would take down those beside it
             return Judged(line, notice_id, failure_of(error))
-        pending = Pending(
-            source=message.source,
-            id=message.id,
-            time=message.time,
-            data=message.data,
-            salt=b2a_base64(salt, newline=False).decode(),
-        )
-        return Judged(line, notice_id, pending, late)
 
     def record(self, judged: Sequence[Judged], caller: Caller) -> list[Answer]:
         """Record what may be recorded, in one append; keep the rest in the journal; then answer.
 
         Database errors pass through: then nothing of the batch was answered, and all of it may be sent again.
         """
-        pending = [item.verdict for item in judged if isinstance(item.verdict, Pending)]
+        pending = [item.verdict for item in judged if isinstance(item.verdict, Prepared)]
         return self.settle(judged, self._store.append(pending, now=self._clock()), caller)
 
     def settle(self, judged: Sequence[Judged], receipts: Sequence[Receipt], caller: Caller) -> list[Answer]:
@@ -138,7 +137,7 @@ class Intake:
 
     def rehearse(self, judged: Sequence[Judged], trial: Trial, caller: Caller) -> list[Answer]:
         """Answer as :meth:`record` would, with nothing recorded and nothing kept (a dry run)."""
-        pending = [item.verdict for item in judged if isinstance(item.verdict, Pending)]
+        pending = [item.verdict for item in judged if isinstance(item.verdict, Prepared)]
         answers = self._answers(judged, trial.receipts(pending), caller)[0]
         return [msgspec.structs.replace(answer, dry_run=True) for answer in answers]
 
@@ -164,7 +163,7 @@ class Intake:
         each = iter(receipts)
         for item in judged:
             refusal: Refusal | Failure
-            if isinstance(item.verdict, Pending):
+            if isinstance(item.verdict, Prepared):
                 receipt = next(each)
                 if receipt.refusal is None:
                     answers.append(Answer(item.line.number, item.id, receipt.status, receipt.position, item.late))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from register.law.events import Annulment
+from register.law.events import NOTICE_BY_TYPE, Annulment
 from register.law.provisions import Fault, Refusal
-from register.store import Pending, Receipt, Store, content_digest
+from register.store import Found, Key, Prepared, Receipt, Store
 
 _CONFLICT = "Another notice was recorded under this id; a correction needs an id of its own"
 _NOTHING = "The sender has no earlier notice under this id that could be annulled"
@@ -21,34 +21,32 @@ class Trial:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._seen: dict[tuple[str, str], tuple[bytes, bool]] = {}
+        self._seen: dict[Key, Found] = {}
 
-    def receipts(self, pending: Sequence[Pending]) -> list[Receipt]:
-        """Return the receipts an append would give, without positions for what would be recorded."""
-        return [self._receipt(item) for item in pending]
+    def receipts(self, prepared: Sequence[Prepared]) -> list[Receipt]:
+        """Return the receipts an append would give, without positions for what would be recorded.
 
-    def _receipt(self, item: Pending) -> Receipt:
-        content = content_digest(item.data)
-        earlier = self._find(item.source, item.id)
+        The event store is asked once, however many notices there are.
+        """
+        keys = {(item.source, item.id) for item in prepared}
+        keys |= {(item.source, item.annulled) for item in prepared if item.annulled is not None}
+        known = self._store.known(keys - self._seen.keys())
+        return [self._receipt(item, known) for item in prepared]
+
+    def _receipt(self, item: Prepared, known: dict[Key, Found]) -> Receipt:
+        key = (item.source, item.id)
+        earlier = self._seen.get(key) or known.get(key)
         if earlier is not None:
-            if earlier[0] == content:
-                found = self._store.find(item.source, item.id)
-                return Receipt(status="repeated", position=found.position if found else None)
+            if earlier.content == item.content:
+                return Receipt(status="repeated", position=earlier.position)
             refusal = Refusal("id-conflict", _CONFLICT, faults=(Fault("/id", _CONFLICT),))
             return Receipt(status="refused", refusal=refusal)
-        if isinstance(item.data, Annulment):
-            target = self._find(item.source, item.data.annuls)
-            if target is None or target[1]:
+        if item.annulled is not None:
+            target = self._seen.get((item.source, item.annulled)) or known.get((item.source, item.annulled))
+            if target is None or target.topic == Annulment.TOPIC or target.topic not in NOTICE_BY_TYPE:
                 refusal = Refusal(
                     "annulment", _NOTHING, provision="later law 3.13", faults=(Fault("/data/annuls", _NOTHING),)
                 )
                 return Receipt(status="refused", refusal=refusal)
-        self._seen[item.source, item.id] = (content, isinstance(item.data, Annulment))
+        self._seen[key] = Found(item.content, None, item.topic)
         return Receipt(status="recorded")
-
-    def _find(self, source: str, id: str) -> tuple[bytes, bool] | None:
-        """The digest of a notice known or seen, and whether it is an annulment."""
-        if (seen := self._seen.get((source, id))) is not None:
-            return seen
-        event = self._store.find(source, id)
-        return None if event is None else (content_digest(event.data), isinstance(event.data, Annulment))

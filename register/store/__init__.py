@@ -4,8 +4,8 @@ The only room that knows the library ``eventsourcing``.
 """
 
 from register.store.codec import UnknownTopicError, content_digest, written
-from register.store.judging import ConcurrencyError, Pending, Prepared, Receipt, prepare
-from register.store.reading import StoredRecord
+from register.store.judging import ConcurrencyError, Key, Pending, Prepared, Receipt, prepare
+from register.store.reading import Found, StoredRecord
 from register.store.recorder import CHANNEL, UnsafeStoreError
 from register.store.store import Store
 from register.store.together import Together
@@ -13,6 +13,8 @@ from register.store.together import Together
 __all__ = [
     "CHANNEL",
     "ConcurrencyError",
+    "Found",
+    "Key",
     "Pending",
     "Prepared",
     "Receipt",

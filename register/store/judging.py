@@ -73,8 +73,8 @@ class Prepared(msgspec.Struct, frozen=True, gc=False, array_like=True):
     expected_version: int | None = None
 
 
-def prepare(pending: Pending, written: bytes | None = None) -> Prepared:
-    """Write a pending event down. ``written`` is its data as :func:`codec.content_digest` takes it, where it is known.
+def prepare(pending: Pending, in_nfc: bytes | None = None) -> Prepared:
+    """Write a pending event down. ``in_nfc`` is its data as :func:`codec.content_digest` takes it, where it is known.
 
     Raises as :func:`codec.encode` does.
     """
@@ -87,7 +87,7 @@ def prepare(pending: Pending, written: bytes | None = None) -> Prepared:
         data.TOPIC,
         "" if annulled is not None else pending.subject or subject_of(data, pending.source) or "",
         annulled,
-        codec.content_digest(data) if written is None else codec.content_digest(data, written),
+        codec.content_digest(data) if in_nfc is None else codec.content_digest(data, in_nfc),
         codec.encode(data, source=pending.source, id=pending.id, time=pending.time, salt=pending.salt),
         pending.expected_version,
     )

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -20,7 +20,9 @@ import psycopg_pool
 from psycopg.rows import tuple_row
 
 from register.law.events import Event
+from register.store.addressed import addressed_query
 from register.store.codec import READERS
+from register.store.judging import Key
 from register.store.recorder import CHANNEL, Connect, TupleCursor, prepare
 
 #: Rows of a page. Half a megabyte of them stays in the processor's cache until it is decoded: measured, pages of 1,000
@@ -51,6 +53,16 @@ _FIND: Final = (
     f"SELECT {_COLUMNS} FROM store.event WHERE notification_id = (SELECT k.position FROM store.event_key k"
     " WHERE k.source_no = (SELECT s.no FROM store.source s WHERE s.source = %s) AND k.id = %s)"
 )
+_AT: Final = f"SELECT {_COLUMNS} FROM store.event WHERE notification_id = ANY(%s)"
+_ADDRESSED: Final = addressed_query(_COLUMNS)
+# Thousands of keys go over as two JSON texts: psycopg writes arrays element by element, in Python.
+_KNOWN: Final = (
+    "SELECT s.source, k.id, k.content, k.position, e.topic"
+    " FROM ROWS FROM (json_array_elements_text(%s), json_array_elements_text(%s)) AS u(source, id)"
+    " JOIN store.source s ON s.source = u.source"
+    " JOIN store.event_key k ON k.source_no = s.no AND k.id = u.id"
+    " JOIN store.event e ON e.notification_id = k.position"
+)
 _HEAD: Final = "SELECT coalesce(max(notification_id), 0) FROM store.event"
 
 _FIRST_STREAM: Final = UUID(int=0)
@@ -68,6 +80,14 @@ class StoredRecord(msgspec.Struct, frozen=True, gc=False):
     topic: str
     recorded_at: datetime
     state: bytes
+
+
+class Found(NamedTuple):
+    """What is recorded under a (source, id): the digest of its content, its position and topic."""
+
+    content: bytes
+    position: int | None
+    topic: str
 
 
 def decode_rows(rows: Sequence[Row]) -> list[Event]:
@@ -144,6 +164,29 @@ class Reader:
         with self._reading() as cursor:
             rows = cursor.execute(_FIND, (source, id)).fetchall()
         return decode_rows(rows)[0] if rows else None
+
+    def at(self, positions: Collection[int]) -> dict[int, Event]:
+        """The events at these positions, by one query; positions beyond the head are left out."""
+        if not positions:
+            return {}
+        with self._reading() as cursor:
+            return {e.position: e for e in decode_rows(cursor.execute(_AT, (list(positions),)).fetchall())}
+
+    def addressed(self, authority: str, *, after: int, upto: int, limit: int) -> list[Event]:
+        """Events with after < position <= upto that are told to an authority, in order, at most ``limit``."""
+        asked = {"authority": authority, "after": after, "upto": upto, "limit": limit}
+        with self._reading() as cursor:
+            return decode_rows(cursor.execute(_ADDRESSED, asked).fetchall())
+
+    def known(self, keys: Collection[Key]) -> dict[Key, Found]:
+        """What is recorded under each of these (source, id), by one query; keys of which nothing is are left out."""
+        if not keys:
+            return {}
+        listed = list(keys)
+        columns = [msgspec.json.encode([key[n] for key in listed]).decode() for n in (0, 1)]
+        with self._reading() as cursor:
+            rows = cursor.execute(_KNOWN, columns, prepare=True).fetchall()
+        return {(source, number): Found(*rest) for source, number, *rest in rows}
 
     def stream_of(self, subject: str) -> UUID | None:
         """The stream in which a subject (``jmb:…``, ``station:…``, ``election:…``) is filed."""

@@ -14,7 +14,7 @@ from register.projection.projector import follow
 from register.rehearsal.generate import Feed, shuffle
 from register.rehearsal.generate import Line as FeedLine
 from register.settings import Settings
-from register.store import Pending
+from register.store import Prepared
 
 UNTIL = date(2026, 11, 1)
 
@@ -27,10 +27,10 @@ def taken_in(settings: Settings, lines: Iterable[FeedLine], batch: int) -> tuple
     """
     fates: Counter[str] = Counter()
     with build(settings) as system:
-        pending: list[Pending] = []
+        pending: list[Prepared] = []
         for line in lines:
             ((_, _, verdict, _),) = system.intake.judge([IntakeLine(1, line.body)], caller_for(line.source, "a test"))
-            if isinstance(verdict, Pending):
+            if isinstance(verdict, Prepared):
                 pending.append(verdict)
             else:
                 fates["refused"] += 1
