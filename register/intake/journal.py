@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import NamedTuple
+from datetime import date, datetime
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from register.intake.failures import Failure
 from register.intake.tables import REFUSED
+from register.law.calendar import civil_day
+from register.law.events import NOTICE_BY_TYPE
 from register.law.provisions import Fault, Refusal
 
 
@@ -61,6 +63,7 @@ class Journal:
                 "provision": entry.refusal.provision,
                 "faults": msgspec.to_builtins(entry.refusal.faults),
                 "line": entry.line,
+                **_said(entry),
             }
             for entry in refused
         ]
@@ -113,6 +116,28 @@ class Journal:
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
         return None if row is None else _entry(row)
+
+
+class _Beginning(msgspec.Struct):
+    type: Any = None
+    time: Any = None
+
+
+_beginning: Final = msgspec.json.Decoder(_Beginning)
+
+
+def _said(entry: Refused) -> dict[str, str | date | None]:
+    """What a refused notice says of its type and of the day it was sent on: its sender's control total counts it."""
+    unsaid: dict[str, str | date | None] = {"notice_type": None, "sent_on": None}
+    if entry.notice_id is None:
+        return unsaid
+    try:
+        said = _beginning.decode(entry.line)
+        sent_on = civil_day(msgspec.convert(said.time, datetime))
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, OverflowError, RecursionError):
+        return unsaid
+    named = isinstance(said.type, str) and said.type in NOTICE_BY_TYPE
+    return {"notice_type": said.type, "sent_on": sent_on} if named else unsaid
 
 
 def _entry(row: sa.Row[tuple[object, ...]]) -> Refused:

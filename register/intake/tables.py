@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Date,
     DateTime,
     Identity,
     Index,
@@ -22,7 +23,8 @@ metadata = MetaData(schema="intake")
 #: ``authority`` and ``sub``: who sent it. ``notice_id``: None where not even that could be read. ``instance``: the
 #: ``urn:uuid`` of the problem the sender was told; ``problem``: its kind. ``line``: the notice's bytes (at most
 #: 64 KiB); personal, so shown to its sender and the CEC only. ``after_position``: the last event recorded when it was
-#: written down; (``after_position``, ``id``) is its place in the feed (migration 0009).
+#: written down; (``after_position``, ``id``) is its place in the feed (migration 0009). ``notice_type`` and ``sent_on``:
+#: its type and the day of its ``time`` where it says them, for the sender's control totals (migration 0012).
 REFUSED = Table(
     "refused",
     metadata,
@@ -38,7 +40,10 @@ REFUSED = Table(
     Column("faults", JSONB, nullable=False),
     Column("line", LargeBinary, nullable=False),
     Column("after_position", BigInteger, nullable=False),
+    Column("notice_type", Text),
+    Column("sent_on", Date),
     Index("refused_by_authority", "authority", "id"),
+    Index("refused_by_day", "authority", "sent_on"),
     Index("refused_in_order", "authority", "after_position", "id"),
     Index("refused_by_notice", "authority", "notice_id", "id"),
 )

@@ -243,3 +243,74 @@ option = Table(
     Column("election", Text),
     Column("abroad_key", Text, index=True),
 )
+
+#: How quickly notices came (Art. 3.5(5)): by the ``day`` of recording and the ``lag`` in days, as the law classes them.
+#: ``late``: too late by wire; ``paper_days``: within how many days of the change the paper is due; ``excused``: annulled
+#: before any paper came.
+notice_lag = Table(
+    "notice_lag",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("authority", Text, primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("lag", Integer, primary_key=True, autoincrement=False),
+    Column("late", Boolean, nullable=False),
+    Column("paper_days", Integer, nullable=False),
+    Column("notices", BigInteger, nullable=False),
+    Column("excused", BigInteger, nullable=False),
+)
+
+#: Papers received, under the ``day`` of recording and the ``lag`` of their notices; ``written`` is their own lag.
+written_lag = Table(
+    "written_lag",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("authority", Text, primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("lag", Integer, primary_key=True, autoincrement=False),
+    Column("written", Integer, primary_key=True, autoincrement=False),
+    Column("late", Boolean, nullable=False),
+    Column("papers", BigInteger, nullable=False),
+)
+
+#: Notices taken back, and by which position first.
+annulled_notice = Table(
+    "annulled_notice",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("annulled_at", BigInteger, nullable=False),
+)
+
+#: Notices recorded, by the ``day`` of their ``time``: what a control total is compared with.
+received = Table(
+    "received",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("authority", Text, primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("notices", BigInteger, nullable=False),
+)
+
+#: Control totals ever sent, annulled ones too; ``recorded_on`` is a civil day.
+control_total = Table(
+    "control_total",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("authority", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("time", DateTime(timezone=True), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("sent", JSONB, nullable=False),
+    Column("recorded_on", Date, nullable=False),
+    Column("annulled", Boolean, nullable=False),
+    Index("control_total_day", "authority", "day"),
+)
+
+#: First loads declared; the last one of an authority decides.
+first_load = Table(
+    "first_load",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("authority", Text, nullable=False),
+    Column("until", Date, nullable=False),
+)
