@@ -3,7 +3,7 @@
 Whether a caller may do or see something is asked of ``law/competence``; this room only establishes who asks.
 """
 
-from register.access.door import challenge, current_caller, install, optional_caller
+from register.access.door import Visit, challenge, current_caller, current_visit, install, optional_caller
 from register.access.issuer import LOCAL_ISSUER, IssuerError, issue
 from register.access.journal import Look, PersonalNumberError, journal_look, looks
 from register.access.tokens import IssuerUnavailableError, Unauthenticated, Verifier
@@ -16,8 +16,10 @@ __all__ = [
     "PersonalNumberError",
     "Unauthenticated",
     "Verifier",
+    "Visit",
     "challenge",
     "current_caller",
+    "current_visit",
     "install",
     "issue",
     "journal_look",

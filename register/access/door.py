@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import FastAPI, Request, Security
 from fastapi.concurrency import run_in_threadpool
@@ -41,6 +41,21 @@ async def current_caller(request: Request, credentials: _Credentials) -> Caller:
         return caller
     # A token not seen before costs a signature check, and perhaps a question to the issuer: not in the event loop.
     return await run_in_threadpool(door.verifier.caller, credentials.credentials, now)
+
+
+class Visit(NamedTuple):
+    """The caller of a request that may last, and the instant from which on the token lets nobody in."""
+
+    caller: Caller
+    until: datetime
+
+
+async def current_visit(request: Request, credentials: _Credentials) -> Visit:
+    """Dependency: as :func:`current_caller`, with the end of the token."""
+    if credentials is None:
+        raise Unauthenticated("A bearer token is needed", token_given=False)
+    door: _Door = request.app.state.access_door
+    return Visit(*await run_in_threadpool(door.verifier.visit, credentials.credentials, door.clock()))
 
 
 async def optional_caller(request: Request, credentials: _Credentials) -> Caller | None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx
@@ -88,8 +88,15 @@ class Verifier:
         algorithm and its ``typ``, ``iss``, ``aud``, ``exp``, ``iat``, ``nbf``, ``sub`` and ``role`` hold (a minute of
         difference between the clocks allowed); :class:`IssuerUnavailableError` when the issuer's keys cannot be had.
         """
-        if (caller := self.remembered(token, now)) is not None:
-            return caller
+        return self.visit(token, now)[0]
+
+    def visit(self, token: str, now: datetime) -> tuple[Caller, datetime]:
+        """Return the caller behind a token, and until when the token lets in. Raises as :meth:`caller` does."""
+        known = self._remembered.get(_digest(token)) if self.remembered(token, now) is not None else None
+        caller, ends = self._verified(token, now) if known is None else (known[0], known[2])
+        return caller, datetime.fromtimestamp(ends + SKEW, UTC)
+
+    def _verified(self, token: str, now: datetime) -> tuple[Caller, float]:
         try:
             signed = jws.extract_compact(token.encode(), registry=REGISTRY)
             header = signed.headers()
@@ -107,7 +114,7 @@ class Verifier:
             if len(self._remembered) >= REMEMBERED:
                 self._remembered.clear()
             self._remembered[_digest(token)] = (caller, begins, ends)
-        return caller
+        return caller, ends
 
     def _key(self, header: dict[str, Any], now: datetime) -> PublicKey:
         kid = header.get("kid")

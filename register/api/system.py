@@ -10,10 +10,12 @@ from fastapi import Depends, Request
 
 from register.access import Verifier
 from register.api.metrics import Metrics
+from register.api.readers import Readers
 from register.database import Database
 from register.excerpts.runs import Runs
 from register.intake.batch import Intake
 from register.intake.documents import Documents
+from register.intake.feed import Feed
 from register.intake.journal import Journal
 from register.jobs import Queue
 from register.law.territory import Municipality
@@ -40,12 +42,14 @@ class System:
     municipalities: Mapping[str, Municipality]
     intake: Intake
     journal: Journal
+    feed: Feed
     documents: Documents
     runs: Runs
     queue: Queue
     reference: str
     lags: Mapping[str, Callable[[], int]]
     metrics: Metrics = field(default_factory=Metrics)
+    readers: Readers = field(default_factory=Readers)
     unwell: Callable[[], Collection[str]] = tuple
 
 
