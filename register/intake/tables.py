@@ -23,7 +23,7 @@ metadata = MetaData(schema="intake")
 #: ``authority`` and ``sub``: who sent it. ``notice_id``: None where not even that could be read. ``instance``: the
 #: ``urn:uuid`` of the problem the sender was told; ``problem``: its kind. ``line``: the notice's bytes (at most
 #: 64 KiB); personal, so shown to its sender and the CEC only. ``after_position``: the last event recorded when it was
-#: written down; (``after_position``, ``id``) is its place in the feed (migration 0009). ``notice_type`` and ``sent_on``:
+#: written down; (``after_position``, ``id``) is its place in the feed (migration 0009). ``notice_type``, ``sent_on``:
 #: its type and the day of its ``time`` where it says them, for the sender's control totals (migration 0012).
 REFUSED = Table(
     "refused",

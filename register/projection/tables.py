@@ -244,9 +244,9 @@ option = Table(
     Column("abroad_key", Text, index=True),
 )
 
-#: How quickly notices came (Art. 3.5(5)): by the ``day`` of recording and the ``lag`` in days, as the law classes them.
-#: ``late``: too late by wire; ``paper_days``: within how many days of the change the paper is due; ``excused``: annulled
-#: before any paper came.
+#: How quickly notices came (Art. 3.5(5)), by the ``day`` of recording and the ``lag`` in days, as the law has it.
+#: ``late``: too late by wire; ``paper_days``: within how many days of the change the paper is due; ``excused``:
+#: annulled before any paper came.
 notice_lag = Table(
     "notice_lag",
     metadata,
