@@ -38,7 +38,7 @@ class Rule(msgspec.Struct, frozen=True):
 
     ``about`` says what a finding's key names: one ``person`` (a stream id), several ``persons``, an ``address``, or an
     ``authority`` and a day. ``waits`` is after how many days it is established: until then the missing notice may
-    still be under way.
+    still be under way. The rules wait by themselves; ``waits`` says so to readers.
     """
 
     provision: str
@@ -66,40 +66,42 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
 #: Every kind, in the order in which they are reported.
 KINDS: Final[dict[Kind, Rule]] = {
     "two-under-one-number": Rule(
-        "Art. 3.5(6)", "Two people are recorded under one personal number", "person"
+        "Art. 3.5(6), 3.5(3)1", "Notices under one personal number name two people as citizens", "person"
     ),
     "one-under-two-numbers": Rule(
         "Art. 3.5(6)",
-        "Two personal numbers are likely one person: same name, parent's name and date of birth",
+        "Two personal numbers are likely one person: same names, parent's name and date of birth",
         "persons",
     ),
     "number-disagrees": Rule(
         "Art. 3.5(6)", "The personal number disagrees with the date of birth or the sex on record", "person"
     ),
     "numbers-disagree": Rule(
-        "Art. 3.5(3)2", "A replacement of a number joins two people of different date of birth or sex", "person"
+        "Art. 3.5(3)2", "A replacement of a number joins two people of different date of birth or sex", "persons"
     ),
     "over-110": Rule("Art. 3.5(6)", "A voter would be {age} years old", "person"),
     "before-birth": Rule("Art. 3.5(6)", "A notice has an effect before the person was born", "person"),
-    "after-death": Rule("Art. 3.5(6)", "A notice has an effect after the person's death", "person"),
-    "ahead-of-time": Rule("Art. 3.5(6)", "A notice says it was sent after it was received", "person"),
+    "after-death": Rule("Art. 3.5(6), 3.5(3)1 c", "A notice has an effect after the person's death", "person"),
+    "ahead-of-time": Rule(
+        "Art. 3.5(6)", "A notice says it was sent {minutes} minutes after it was received", "person"
+    ),
     "residence-without-citizen": Rule(
         "Art. 3.2, 3.5(3)1", "A residence is on record, and no citizen", "person", waits=30
     ),
     "citizen-without-residence": Rule(
-        "Art. 3.3, 3.5(3)2", "A citizen is on record, and no residence was ever reported", "person", waits=30
+        "Art. 3.3, 3.5(3)2", "A citizen is on record, and no permanent residence was ever reported", "person", waits=30
     ),
     "end-of-another-residence": Rule(
-        "Art. 3.5(3)2", "A residence was ended in a municipality in which the person does not reside", "person"
+        "Art. 3.5(3)2", "A residence was ended in a municipality in which the person did not reside", "person"
     ),
     "option-without-residence": Rule(
         "Art. 1.5(2), 20.8(6)",
         "An option to vote abroad of a person without permanent residence or refugee status on that day",
         "person",
     ),
-    "late-option": Rule("Art. 3.6", "An option was made after the last day for this election", "person"),
+    "late-option": Rule("Art. 3.6", "An option was made after the last day for an election", "person"),
     "foreign-commission": Rule(
-        "Art. 3.5(3)5", "A commission reported on a person who neither resides nor counts with it", "person"
+        "Art. 3.5(3)5", "A commission reported on a person who neither resided nor counted with it", "person"
     ),
     "no-entity-option": Rule(
         "Art. 3.5(3)2", "A voter who counts in Brčko District has no entity option", "person", waits=30
@@ -109,7 +111,9 @@ KINDS: Final[dict[Kind, Rule]] = {
         "address",
     ),
     "many-arrivals": Rule(
-        "Art. 3.5(6)", "{arrivals} people arrived at one address within {days} days before the conclusion", "address"
+        "Art. 3.5(6)",
+        "{arrivals} people arrived within {days} days before the conclusion at an address where {residents} resided",
+        "address",
     ),
     "address-uncovered": Rule(
         "Art. 3.5(3)4", "No polling station covers an address at which {voters} voters reside", "address"
