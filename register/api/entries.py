@@ -10,8 +10,8 @@ import msgspec
 import sqlalchemy as sa
 
 from register.api.system import System
-from register.intake.judge import days_late
-from register.law.events import NOTICE_TYPES, SOURCE_PREFIX, Event
+from register.law.events import SOURCE_PREFIX, Event
+from register.law.timeliness import days_late, effective_day
 from register.projection import queries
 
 
@@ -162,7 +162,7 @@ def _stretch_of(row: queries.Row) -> TimelineStretch:
 
 
 def _event_of(event: Event) -> PersonEvent:
-    late = days_late(event.data, event.time) if isinstance(event.data, NOTICE_TYPES) else None
+    late = days_late(effective_day(event.data), event.recorded_at)
     return PersonEvent(**msgspec.structs.asdict(recorded(event)), days_late=late)
 
 

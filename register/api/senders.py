@@ -147,7 +147,8 @@ async def _answer_one(system: System, caller: Caller, line: Line, dry_run: bool)
     system.metrics.notices([answer])
     if answer.problem is not None:
         return problems.answer_problem(answer.problem)
-    receipt = receipt_for(cast("Prepared", verdict), judged[0].late, receipts[0])  # what has no problem was prepared
+    prepared = cast("Prepared", verdict)  # what has no problem was prepared
+    receipt = receipt_for(prepared, judged[0].effective_on, receipts[0])
     return problems.json_answer(receipt, 200 if receipt.status == "repeated" else 201)
 
 

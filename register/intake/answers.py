@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, Literal
 from uuid import UUID
 
@@ -10,9 +10,9 @@ import msgspec
 
 from register.intake import failures
 from register.intake.failures import Failure
-from register.intake.judge import days_late
 from register.law.events import NOTICE_TYPES, Event
 from register.law.provisions import STATUS, TITLES, Fault, Refusal
+from register.law.timeliness import days_late, effective_day
 from register.store import Prepared
 from register.store import Receipt as Stored
 
@@ -79,7 +79,7 @@ def problem_of(refusal: Refusal | Failure, instance: UUID) -> Problem:
     )
 
 
-def receipt_for(notice: Prepared, late: int | None, stored: Stored) -> Receipt:
+def receipt_for(notice: Prepared, effective_on: date | None, stored: Stored) -> Receipt:
     """Return the receipt of a notice just handed in. Raises ``TypeError`` unless it is recorded, now or before."""
     if stored.status == "refused" or stored.position is None or stored.recorded_at is None:
         raise TypeError("what was refused has no receipt")
@@ -91,7 +91,7 @@ def receipt_for(notice: Prepared, late: int | None, stored: Stored) -> Receipt:
         status=stored.status,
         position=stored.position,
         recorded_at=stored.recorded_at,
-        days_late=late,
+        days_late=days_late(effective_on, stored.recorded_at),
     )
 
 
@@ -107,5 +107,5 @@ def receipt_of(event: Event) -> Receipt:
         status="recorded",
         position=event.position,
         recorded_at=event.recorded_at,
-        days_late=days_late(event.data, event.time),
+        days_late=days_late(effective_day(event.data), event.recorded_at),
     )

@@ -6,43 +6,32 @@ in the journal, and what is recorded in the event store, before an answer is giv
 
 from __future__ import annotations
 
-from binascii import b2a_base64
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import date, datetime
-from typing import Final, NamedTuple
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from register.intake.answers import Answer, End, Problem, problem_of
-from register.intake.failures import Failure, failure_of
+from register.intake.crew import Crew, default_helpers
+from register.intake.failures import Failure
 from register.intake.journal import Journal, Refused
-from register.intake.judge import days_late, judge, with_provision
+from register.intake.judge import judge, with_provision
 from register.intake.lines import Line
-from register.intake.parse import MAX_BYTES, Unreadable, parse
+from register.intake.parse import MAX_BYTES
 from register.intake.trial import Trial
+from register.intake.verdicts import SALT, Judged
 from register.law.calendar import civil_day
 from register.law.competence import Caller
 from register.law.provisions import Refusal
-from register.store import Pending, Prepared, Receipt, Store, prepare
+from register.law.timeliness import days_late, effective_day
+from register.store import Prepared, Receipt, Store
 
 #: Notices in a batch, and bytes of them: enough that a commit hardly counts, little enough to be answered soon.
 BATCH: Final = 4_000
 BATCH_BYTES: Final = 8 << 20
-_SALT: Final = 16
-
-
-class Judged(NamedTuple):
-    """A line after reading and judging: to be recorded, refused, or not judged because of a bug.
-
-    ``id`` is None where it could not be read.
-    """
-
-    line: Line
-    id: str | None
-    verdict: Prepared | Refusal | Failure
-    late: int | None = None
 
 
 class Tally:
@@ -61,7 +50,10 @@ class Tally:
 
 
 class Intake:
-    """Takes notices in. ``municipalities`` are the codes of the reference data; ``entropy(n)`` gives n random bytes."""
+    """Takes notices in. ``municipalities`` are the codes of the reference data; ``entropy(n)`` gives n random bytes.
+
+    ``helpers``: at most so many processes judge beside this one (default: :func:`default_helpers`).
+    """
 
     def __init__(
         self,
@@ -71,42 +63,18 @@ class Intake:
         municipalities: Collection[str],
         clock: Callable[[], datetime],
         entropy: Callable[[int], bytes],
+        helpers: int | None = None,
     ) -> None:
         self._store = store
         self._journal = journal
-        self._municipalities = frozenset(municipalities)
+        self._crew = Crew(municipalities, default_helpers() if helpers is None else helpers)
         self._clock = clock
         self._entropy = entropy
 
     def judge(self, lines: Sequence[Line], caller: Caller) -> list[Judged]:
         """Read and judge lines, without the database. A bug that shows in one of them is that line's alone."""
-        received = civil_day(self._clock())
-        salts = self._entropy(_SALT * len(lines))
-        return [
-            self._judged(line, caller, received_on=received, salt=salts[n * _SALT : (n + 1) * _SALT])
-            for n, line in enumerate(lines)
-        ]
-
-    def _judged(self, line: Line, caller: Caller, *, received_on: date, salt: bytes) -> Judged:
-        notice_id: str | None = None
-        try:
-            message = parse(line.content)
-            notice_id = message.id
-            if isinstance(message, Unreadable):
-                return Judged(line, notice_id, message.refusal)
-            refusal = judge(message, caller, received=received_on, municipalities=self._municipalities)
-            if refusal is not None:
-                return Judged(line, notice_id, refusal)
-            pending = Pending(
-                source=message.source,
-                id=message.id,
-                time=message.time,
-                data=message.data,
-                salt=b2a_base64(salt, newline=False).decode(),
-            )
-            return Judged(line, notice_id, prepare(pending, message.written), days_late(message.data, message.time))
-        except Exception as error:  # noqa: BLE001 - a 500 for this line: every resend would take down those beside it
-            return Judged(line, notice_id, failure_of(error))
+        salts = self._entropy(SALT * len(lines))
+        return self._crew.judge(lines, caller, received=civil_day(self._clock()), salts=salts)
 
     def record(self, judged: Sequence[Judged], caller: Caller) -> list[Answer]:
         """Record what may be recorded, in one append; keep the rest in the journal; then answer.
@@ -166,7 +134,8 @@ class Intake:
             if isinstance(item.verdict, Prepared):
                 receipt = next(each)
                 if receipt.refusal is None:
-                    answers.append(Answer(item.line.number, item.id, receipt.status, receipt.position, item.late))
+                    late = days_late(item.effective_on, receipt.recorded_at or self._clock())
+                    answers.append(Answer(item.line.number, item.id, receipt.status, receipt.position, late))
                     continue
                 refusal = with_provision(receipt.refusal)
             else:

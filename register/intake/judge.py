@@ -7,14 +7,11 @@ events are recorded, under the lock that orders them.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date
 
 from register.intake.parse import Message
 from register.intake.plain import VERIFIED
-from register.law.calendar import civil_day
 from register.law.competence import Caller, check_sender
-from register.law.events import Annulment, ControlTotal, Notice
-from register.law.parameters import in_force
 from register.law.provisions import Refusal
 from register.law.shapes import check_shape
 
@@ -38,15 +35,3 @@ def with_provision(refusal: Refusal) -> Refusal:
     if refusal.provision is not None:
         return refusal
     return Refusal(refusal.kind, refusal.detail, provision=VERIFIED, faults=refusal.faults)
-
-
-def days_late(data: Notice, time: datetime) -> int | None:
-    """Return by how many days an electronic notice sent at ``time`` came too late, or None (Art. 3.5(5)).
-
-    It is counted from the day of effect; annulments and control totals have none.
-    """
-    if isinstance(data, Annulment | ControlTotal):
-        return None
-    allowed = in_force(data.effective_on).electronic_notice_days
-    late = (civil_day(time) - data.effective_on).days - allowed
-    return late if late > 0 else None

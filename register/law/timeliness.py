@@ -49,6 +49,13 @@ def electronic_days_late(lag: int, effective_on: date) -> int:
     return max(0, lag - in_force(effective_on).electronic_notice_days)
 
 
+def days_late(effective_on: date | None, recorded_at: datetime) -> int | None:
+    """By how many days a notice came too late, as its sender is told: None in time, or when it reports no change."""
+    if effective_on is None:
+        return None
+    return electronic_days_late(electronic_lag(effective_on, recorded_at), effective_on) or None
+
+
 def written_days_late(lag: int, effective_on: date) -> int:
     """By how many days a paper of this lag came too late, 0 when in time (Art. 3.5(5))."""
     return max(0, lag - in_force(effective_on).written_notice_days)

@@ -70,9 +70,9 @@ async def test_a_notice_is_recorded_once_and_its_id_stands_for_it_for_ever(
 
 
 async def test_a_late_notice_is_recorded_and_told_so(client: httpx.AsyncClient, bearer: Bearer) -> None:
-    late = enveloped(example("death"), time="2026-03-05T09:00:00Z")
+    late = enveloped(example("death", effective_on="2026-02-27"), time="2026-02-28T09:00:00Z")
     answer = await client.post("/v1/notices", json=late, headers=bearer(REGISTRY) | ONE)
-    assert (answer.status_code, answer.json()["days_late"]) == (201, 2)
+    assert (answer.status_code, answer.json()["days_late"]) == (201, 2)  # it came on 3 March, whatever it says
 
 
 async def test_a_refused_notice_is_kept_with_its_reasons_and_leaves_its_id_free(
@@ -290,7 +290,7 @@ async def test_a_bug_in_judging_one_notice_is_a_500_for_that_notice_alone_and_is
             raise KeyError(message.data.jmb)
         return judge(message, *args, **named)
 
-    monkeypatch.setattr("register.intake.batch.judge", judging)
+    monkeypatch.setattr("register.intake.verdicts.judge", judging)
     notices = people(3)
     alone = await client.post("/v1/notices", json=notices[1], headers=bearer(REGISTRY) | ONE)
     assert (alone.status_code, alone.json()["type"]) == (500, "urn:cvr:problem:internal")

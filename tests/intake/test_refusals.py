@@ -10,11 +10,12 @@ import pytest
 
 from register.app.parts import read_reference
 from register.intake.examples import EXAMPLES
-from register.intake.judge import days_late, judge
+from register.intake.judge import judge
 from register.intake.parse import MAX_BYTES, Message, Unreadable, parse
 from register.law.competence import caller_for
 from register.law.events import SOURCE_PREFIX
 from register.law.provisions import Refusal
+from register.law.timeliness import days_late, effective_day
 
 from .conftest import REGISTRY, enveloped, example
 
@@ -206,4 +207,4 @@ def test_extension_attributes_are_accepted_and_ignored() -> None:
 def test_an_electronic_notice_is_due_within_two_days_of_sarajevo(sent: str, late: int | None) -> None:
     message = parse(written(enveloped(DEATH, time=sent)))
     assert isinstance(message, Message)
-    assert days_late(message.data, message.time) == late
+    assert days_late(effective_day(message.data), message.time) == late
