@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, MetaData, Table, Text, Uuid
 
 metadata: Final = MetaData(schema="inspection")
 
@@ -25,4 +25,12 @@ waiting = Table(
     metadata,
     Column("matter", Text, primary_key=True),
     Column("key", Text, primary_key=True),
+)
+
+#: Under which identity each living person was last seen: a digest of the names and the birth, to find the same again.
+identity = Table(
+    "identity",
+    metadata,
+    Column("person", Uuid, primary_key=True),
+    Column("digest", Uuid, nullable=False, index=True),
 )
