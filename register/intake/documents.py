@@ -12,7 +12,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final, Self
@@ -122,23 +122,23 @@ class Shelf:
 
         Raises :class:`DamagedError` when it is missing or another, :class:`KeepingError` when it cannot be fetched.
         """
-        copy: IO[bytes] = tempfile.SpooledTemporaryFile(PIECE)  # noqa: SIM115 - the caller closes it
-        digest = hashlib.sha256()
-        try:
-            with self._fs.open(self._path(sha256), "rb") as file:
-                while piece := file.read(PIECE):
-                    digest.update(piece)
-                    copy.write(piece)
-        except OSError as error:
-            copy.close()
-            if isinstance(error, FileNotFoundError):
+        path, digest = self._path(sha256), hashlib.sha256()
+        with ExitStack() as undone:
+            copy: IO[bytes] = undone.enter_context(tempfile.SpooledTemporaryFile(PIECE))
+            try:
+                with self._fs.open(path, "rb") as file:
+                    while piece := file.read(PIECE):
+                        digest.update(piece)
+                        copy.write(piece)
+            except FileNotFoundError:
                 raise DamagedError("the file is missing") from None
-            raise KeepingError(error) from None
-        if digest.hexdigest() != sha256:
-            copy.close()
-            raise DamagedError("the file is not the one that was kept")
-        copy.seek(0)
-        return copy
+            except OSError as error:
+                raise KeepingError(error) from None
+            if digest.hexdigest() != sha256:
+                raise DamagedError("the file is not the one that was kept")
+            copy.seek(0)
+            undone.pop_all()
+            return copy
 
     def holds(self, sha256: str) -> bool:
         """Whether the file of a digest is there and still has it. Raises :class:`KeepingError`."""
