@@ -5,7 +5,7 @@ from alembic import op
 from register.database import owned_by_app
 
 revision = "0013_identities"
-down_revision = ".py"
+down_revision = "0012_timeliness"
 branch_labels = None
 depends_on = None
 
