@@ -9,6 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from register.access import Verifier
+from register.acts.keys import KeyRing
 from register.api.metrics import Metrics
 from register.api.readers import Readers
 from register.database import Database
@@ -44,6 +45,7 @@ class System:
     journal: Journal
     feed: Feed
     documents: Documents
+    keys: KeyRing
     runs: Runs
     queue: Queue
     reference: str

@@ -14,6 +14,7 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI, Response
 
 from register import access, web
+from register.acts.keys import KeyRing
 from register.api import (
     auditors,
     commission,
@@ -21,6 +22,7 @@ from register.api import (
     documents,
     elections,
     feed,
+    keys,
     operators,
     problems,
     public,
@@ -57,6 +59,7 @@ from register.store import Together
 ROUTERS: Final = (
     senders.router,
     documents.router,
+    keys.router,
     operators.router,
     registry.router,
     counts.router,
@@ -96,6 +99,7 @@ def build(
             journal=journal,
             feed=Feed(store, journal),
             documents=open_documents(settings, database),
+            keys=KeyRing(store),
             runs=make_runs(settings, database, store, clock, entropy),
             queue=stack.enter_context(Queue(database)),
             reference=reference_version(),
