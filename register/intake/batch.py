@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from register.intake.answers import Answer, End, Problem, problem_of
 from register.intake.crew import Crew, default_helpers
 from register.intake.failures import Failure
 from register.intake.journal import Journal, Refused
-from register.intake.judge import judge, with_provision
+from register.intake.judge import with_provision
 from register.intake.lines import Line
 from register.intake.parse import MAX_BYTES
 from register.intake.trial import Trial
@@ -26,7 +27,7 @@ from register.intake.verdicts import SALT, Judged
 from register.law.calendar import civil_day
 from register.law.competence import Caller
 from register.law.provisions import Refusal
-from register.law.timeliness import days_late, effective_day
+from register.law.timeliness import days_late
 from register.store import Prepared, Receipt, Store
 
 #: Notices in a batch, and bytes of them: enough that a commit hardly counts, little enough to be answered soon.
@@ -129,13 +130,14 @@ class Intake:
         answers: list[Answer] = []
         refused: list[Refused] = []
         each = iter(receipts)
+        late = cache(days_late)  # a batch has few days, and one instant
         for item in judged:
             refusal: Refusal | Failure
             if isinstance(item.verdict, Prepared):
                 receipt = next(each)
                 if receipt.refusal is None:
-                    late = days_late(item.effective_on, receipt.recorded_at or self._clock())
-                    answers.append(Answer(item.line.number, item.id, receipt.status, receipt.position, late))
+                    days = late(item.effective_on, receipt.recorded_at or self._clock())
+                    answers.append(Answer(item.line.number, item.id, receipt.status, receipt.position, days))
                     continue
                 refusal = with_provision(receipt.refusal)
             else:
