@@ -30,6 +30,7 @@ from register.api import (
     self_check,
     senders,
 )
+from register.api.asyncapi import asyncapi, yaml_text
 from register.api.description import describe
 from register.api.edge import Edge
 from register.api.knowledge import Asked, day_before
@@ -130,10 +131,11 @@ def openapi() -> dict[str, Any]:
 
 
 def write_contracts(folder: Path = CONTRACTS) -> None:
-    """Write the generated contracts: ``openapi.json`` and a JSON Schema for each type of notice."""
+    """Write the generated contracts: ``openapi.json``, ``asyncapi.yaml``, a JSON Schema for each type of notice."""
     (folder / "notices").mkdir(parents=True, exist_ok=True)
     for name, schema in {"openapi.json": openapi(), **{f"notices/{n}": s for n, s in notice_schemas().items()}}.items():
         (folder / name).write_text(contract_text(schema), encoding="utf-8")
+    (folder / "asyncapi.yaml").write_text(yaml_text(asyncapi()), encoding="utf-8")
 
 
 def contract_text(contract: dict[str, Any]) -> str:

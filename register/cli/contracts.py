@@ -7,6 +7,6 @@ from register.app.parts import CONTRACTS
 
 
 def contracts() -> None:
-    """Write contracts/openapi.json and contracts/notices again."""
+    """Write contracts/openapi.json, contracts/asyncapi.yaml and contracts/notices again."""
     write_contracts()
     print(f"written: {CONTRACTS}")
