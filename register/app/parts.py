@@ -12,6 +12,7 @@ from typing import Any, Final
 import psycopg
 
 from register.acts.freezing import Freezer
+from register.acts.inspection import Inspector, lag
 from register.database import Database
 from register.excerpts.runs import Runs
 from register.intake.documents import Documents, Shelf
@@ -81,6 +82,17 @@ def make_runs(
 def make_freezer(database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]) -> Freezer:
     """Return what freezes the rolls of concluded elections; the projector calls it when it has caught up."""
     return Freezer(database.psycopg, store, read_reference(), clock=clock, entropy=entropy)
+
+
+def make_inspector(database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]) -> Inspector:
+    """Return what establishes deficiencies; it has a worker of its own."""
+    return Inspector(database.psycopg, store, clock=clock, entropy=entropy)
+
+
+def inspection_lag(database: Database, store: Store) -> int:
+    """Return by how many events the inspector is behind the event store."""
+    with database.psycopg() as connection:
+        return lag(connection, store)
 
 
 def projection_lag(database: Database, store: Store) -> int:

@@ -9,7 +9,7 @@ import threading
 from enum import StrEnum
 from typing import Final
 
-from register.app.parts import calm_collector, make_freezer, make_runs, make_sealer, open_store
+from register.app.parts import calm_collector, make_freezer, make_inspector, make_runs, make_sealer, open_store
 from register.cli.clock import current_clock
 from register.database import Database, open_database
 from register.excerpts import worker as excerpts
@@ -29,6 +29,7 @@ class Work(StrEnum):
     PROJECTOR = "projector"
     SEALER = "sealer"
     JOBS = "jobs"
+    INSPECTOR = "inspector"
 
 
 def worker(work: Work) -> None:
@@ -47,6 +48,8 @@ def worker(work: Work) -> None:
                 seal(settings, database, store, stop)
             case Work.JOBS:
                 draw(settings, database, store, stop)
+            case Work.INSPECTOR:
+                inspect(settings, database, store, stop)
 
 
 def project(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
@@ -69,6 +72,11 @@ def draw(settings: Settings, database: Database, store: Store, stop: threading.E
 def seal(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
     """Keep the log up to date until told to stop."""
     make_sealer(settings, database, store, current_clock(settings), os.urandom).run(stop)
+
+
+def inspect(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
+    """Establish deficiencies, and what ended, until told to stop."""
+    make_inspector(database, store, current_clock(settings), os.urandom).run(stop)
 
 
 def _watch(stop: threading.Event) -> None:

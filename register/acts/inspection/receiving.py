@@ -1,0 +1,12 @@
+"""Kinds about what did not arrive: by authority and day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from register.acts.inspection.looking import Examined, Sight
+
+
+def examine(_: Sight) -> Iterator[Examined]:
+    """What did not arrive, and what stands of it."""
+    yield from ()
