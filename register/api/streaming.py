@@ -17,15 +17,18 @@ from starlette.types import Receive, Scope, Send
 from register.api.spool import Spool
 from register.api.system import System
 from register.intake.answers import Answer
-from register.intake.batch import Judged, Tally, answer_lines, is_full
+from register.intake.batch import Tally, answer_lines, is_full
 from register.intake.lines import BrokenFeedError, Feed, Line
 from register.intake.plain import VERIFIED
+from register.intake.verdicts import Judged
 from register.law.competence import Caller
 from register.law.provisions import Fault, Refusal
 
 MEDIA_TYPE: Final = "application/x-ndjson"
 #: A batch that is not full is recorded when no more has come for so long, in seconds.
 IDLE: Final = 0.05
+#: Batches being judged, in the order of their lines; at the end None, or the last answer to a feed that broke.
+Batches = asyncio.Queue[asyncio.Task[list[Judged]] | Answer | None]
 
 
 class _CutError(Exception):
@@ -48,11 +51,11 @@ class StreamedIntake(Response):
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Run the three tasks; an error of one ends the others, and leaves the answer without its end."""
-        queue: asyncio.Queue[list[Judged] | Answer | None] = asyncio.Queue(1)
+        queue: Batches = asyncio.Queue(1)
         spool = Spool()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._gather(receive, queue))
+                tasks.create_task(self._gather(receive, queue, tasks))
                 tasks.create_task(self._record(queue, spool))
                 tasks.create_task(self._send(spool, send))
         except* _CutError:
@@ -60,14 +63,14 @@ class StreamedIntake(Response):
         finally:
             spool.close()
 
-    async def _gather(self, receive: Receive, queue: asyncio.Queue[list[Judged] | Answer | None]) -> None:
+    async def _gather(self, receive: Receive, queue: Batches, tasks: asyncio.TaskGroup) -> None:
         lines: list[Line] = []
         size = 0
 
         async def flush() -> None:
             nonlocal lines, size
             if lines:
-                await queue.put(await run_in_threadpool(self._intake.judge, lines, self._caller))
+                await queue.put(tasks.create_task(run_in_threadpool(self._intake.judge, lines, self._caller)))
                 lines, size = [], 0
 
         try:
@@ -96,9 +99,10 @@ class StreamedIntake(Response):
         problem = self._intake.refuse(refusal, self._feed.beginning, self._caller, dry_run=self._trial is not None)
         return Answer(self._feed.number + 1, None, "refused", problem=problem)
 
-    async def _record(self, queue: asyncio.Queue[list[Judged] | Answer | None], spool: Spool) -> None:
+    async def _record(self, queue: Batches, spool: Spool) -> None:
         tally = Tally()
-        while isinstance(judged := await queue.get(), list):
+        while isinstance(judging := await queue.get(), asyncio.Task):
+            judged = await judging
             if self._trial is None:
                 answers = await run_in_threadpool(self._intake.record, judged, self._caller)
                 self._system.metrics.notices(answers)
@@ -106,7 +110,7 @@ class StreamedIntake(Response):
                 answers = await run_in_threadpool(self._intake.rehearse, judged, self._trial, self._caller)
             tally.add(answers)
             spool.write(answer_lines(answers))
-        spool.write(answer_lines([tally.end() if judged is None else judged]))
+        spool.write(answer_lines([tally.end() if judging is None else judging]))
         spool.end()
 
     async def _send(self, spool: Spool, send: Send) -> None:

@@ -152,6 +152,10 @@ class Splitter:
             return
         yield from self._line()
         at, last = end + 1, data.rfind(b"\n") + 1
+        if last > at and (lines := self._objects(data, at, last)) is not None:
+            yield from lines
+            self._add(data[last:])
+            return
         while found := _NOT_BLANK.search(data, at, last):
             begin = max(at, data.rfind(b"\n", at, found.start()) + 1)
             end = data.find(b"\n", found.start())
@@ -160,6 +164,18 @@ class Splitter:
             at = end + 1
         self.number += data.count(b"\n", at, last)
         self._add(data[last:])
+
+    def _objects(self, data: bytes, at: int, last: int) -> list[Line] | None:
+        """The lines from ``at`` to ``last`` where each begins as a notice does and none is too long; else None."""
+        count = data.count(b"\n", at, last)
+        if not data.startswith(b"{", at) or data.count(b"\n{", at, last) != count - 1:
+            return None
+        contents = data[at : last - 1].split(b"\n")
+        if max(map(len, contents)) > MAX_BYTES:
+            return None
+        begin = self.number + 1
+        self.number += count
+        return [Line(number, content) for number, content in enumerate(contents, begin)]
 
     def finish(self) -> Iterator[Line]:
         """Give the last line, where the feed does not end with a line break."""
