@@ -23,12 +23,18 @@ from register.law.events import (
     AboutDeficiency,
     AboutPerson,
     Annulment,
+    ControlTotal,
     ElectionCalled,
     ElectionConcluded,
     Event,
+    FirstLoadDeclared,
     JmbReplaced,
     PollingStation,
     PollingStationAbolished,
+    RequestSigned,
+    SenderKeyRegistered,
+    SenderKeyRevoked,
+    WrittenNoticeReceived,
 )
 from register.law.territory import Address
 from register.projection.chronicle import Change, Chronicle
@@ -45,6 +51,7 @@ from register.projection.rows import (
     person_to_copy,
     stretch_to_copy,
 )
+from register.projection.timeliness import follow_timeliness
 from register.store import Store
 from register.store.subjects import streams_of, subjects_of
 
@@ -55,6 +62,16 @@ __all__ = ["BATCH", "PART", "RivalProjectorError", "copy", "follow", "position_o
 #: The one part there is today; a part is a set of persons.
 PART = 0
 BATCH = 5_000
+#: What is about no person and no election; the streams of authorities grow long.
+_OF_AUTHORITIES = (
+    AboutDeficiency
+    | ControlTotal
+    | FirstLoadDeclared
+    | RequestSigned
+    | SenderKeyRegistered
+    | SenderKeyRevoked
+    | WrittenNoticeReceived
+)
 
 
 class RivalProjectorError(Exception):
@@ -86,6 +103,7 @@ def follow(connection: Connection, store: Store, *, limit: int = BATCH) -> int:
             return 0
         follow_deficiencies(connection, batch)
         note_options(connection, batch)
+        follow_timeliness(connection, store, batch)
         stations, others = _apart(connection, batch)
         addresses = _take(connection, store, others, old)
         follow_coverage(connection, store, addresses, stations, batch[-1].position)
@@ -117,7 +135,9 @@ def _apart(connection: Connection, batch: Sequence[Event]) -> tuple[list[Event],
     rows = connection.execute("SELECT stream FROM projection.station WHERE stream = ANY(%s)", (annulled,)).fetchall()
     streams = {stream for (stream,) in rows}
     streams.update(e.stream for e in batch if isinstance(e.data, PollingStation | PollingStationAbolished))
-    others = [e for e in batch if e.stream not in streams and not isinstance(e.data, AboutDeficiency)]
+    aside = streams | {e.stream for e in batch if isinstance(e.data, _OF_AUTHORITIES)}
+    aside |= {s for s, subject in subjects_of(connection, annulled).items() if subject.startswith("authority:")}
+    others = [e for e in batch if e.stream not in aside]
     return [e for e in batch if e.stream in streams], others
 
 
