@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Annotated, Final, Literal, cast
 
@@ -12,8 +13,10 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from register.access import current_caller, journal_look
+from register.access.signed import ACCEPTED, PROVISION
 from register.api import problems
 from register.api.description import NOTICES
+from register.api.signing import Vouched, vouched_for
 from register.api.streaming import MEDIA_TYPE as NDJSON
 from register.api.streaming import StreamedIntake
 from register.api.system import CurrentSystem, System
@@ -24,8 +27,8 @@ from register.intake.journal import Refused
 from register.intake.lines import DECODERS, BrokenFeedError, Feed, Line
 from register.intake.parse import MAX_BYTES
 from register.intake.plain import VERIFIED
-from register.law.competence import Caller, may_look
-from register.law.events import NOTICE_TYPES, SOURCE_PREFIX
+from register.law.competence import Caller, Scope, may_look
+from register.law.events import NOTICE_TYPES, SOURCE_PREFIX, Document, Notice
 from register.law.provisions import Fault, ProblemKind, Refusal
 from register.store import Prepared
 
@@ -61,20 +64,30 @@ async def send_notices(
     """Take in notices: one, a batch, or a stream of any length (Art. 3.5)."""
     may_look(caller, "notices")
     feed, body = Feed("identity"), request.stream()
-    try:
-        kind = _media_type(request)
-        feed = Feed(_encoding(request))
-        if kind == NDJSON:
-            return StreamedIntake(system, caller, feed, dry_run=dry_run)
-        whole = await _whole(body, feed, MAX_BYTES if kind == ONE else BATCH_BYTES, cut=kind == ONE)
-        notices = [Line(1, whole)] if kind == ONE else await run_in_threadpool(_array, whole)
-    except Refusal as refusal:
-        await _beginning(body, feed)
-        problem = await run_in_threadpool(system.intake.refuse, refusal, feed.beginning, caller, dry_run=dry_run)
-        return problems.answer_problem(problem)
-    if kind == ONE:
-        return await _answer_one(system, caller, notices[0], dry_run)
-    return await run_in_threadpool(_answer_batch, system, caller, notices, dry_run)
+    with ExitStack() as ending:
+        try:
+            kind = _media_type(request)
+            feed = Feed(_encoding(request))
+            vouched = await vouched_for(request, system, caller)
+            if vouched is not None:
+                ending.callback(vouched.close)
+            if kind == NDJSON:
+                if vouched is not None and await run_in_threadpool(system.keys.required, caller.authority or ""):
+                    await vouched.hold(body, feed)
+                ending.pop_all()  # the answer closes it, when it has taken in the body
+                return StreamedIntake(system, caller, feed, dry_run=dry_run, vouched=vouched)
+            body = body if vouched is None else vouched.watch(body)
+            whole = await _whole(body, feed, MAX_BYTES if kind == ONE else BATCH_BYTES, cut=kind == ONE)
+            if vouched is not None:
+                vouched.check()
+            notices = [Line(1, whole)] if kind == ONE else await run_in_threadpool(_array, whole)
+        except Refusal as refusal:
+            await _beginning(body, feed)
+            problem = await run_in_threadpool(system.intake.refuse, refusal, feed.beginning, caller, dry_run=dry_run)
+            return problems.answer_problem(problem, ACCEPTED if refusal.provision == PROVISION else None)
+        if kind == ONE:
+            return await _answer_one(system, caller, notices[0], dry_run, vouched)
+        return await run_in_threadpool(_answer_batch, system, caller, notices, dry_run, vouched)
 
 
 @router.get(
@@ -99,7 +112,8 @@ def read_notice(
         raise problems.NotFoundError
     event = system.store.find(SOURCE_PREFIX + authority, id)
     if event is not None and isinstance(event.data, NOTICE_TYPES):
-        return problems.json_answer(receipt_of(event))
+        document = _document(system, scope, event.data)
+        return problems.json_answer(msgspec.structs.replace(receipt_of(event), document=document))
     refused = system.journal.find(authority, id)
     if refused is None:
         raise problems.NotFoundError
@@ -132,7 +146,9 @@ def list_notices(
 # --- one, and a batch -----------------------------------------------------------------------------------------------
 
 
-async def _answer_one(system: System, caller: Caller, line: Line, dry_run: bool) -> Response:
+async def _answer_one(
+    system: System, caller: Caller, line: Line, dry_run: bool, vouched: Vouched | None
+) -> Response:
     """201 with the receipt, 200 where it is a repeat (or a dry run), else the problem; written with others."""
     judged = system.intake.judge([line], caller)
     if dry_run:
@@ -149,10 +165,15 @@ async def _answer_one(system: System, caller: Caller, line: Line, dry_run: bool)
         return problems.answer_problem(answer.problem)
     prepared = cast("Prepared", verdict)  # what has no problem was prepared
     receipt = receipt_for(prepared, judged[0].effective_on, receipts[0])
+    if vouched is not None:
+        vouched.count([answer])
+        receipt = msgspec.structs.replace(receipt, signed=await run_in_threadpool(vouched.conclude))
     return problems.json_answer(receipt, 200 if receipt.status == "repeated" else 201)
 
 
-def _answer_batch(system: System, caller: Caller, notices: list[Line], dry_run: bool) -> Response:
+def _answer_batch(
+    system: System, caller: Caller, notices: list[Line], dry_run: bool, vouched: Vouched | None
+) -> Response:
     intake, tally = system.intake, Tally()
     trial = intake.trial() if dry_run else None
     answers: list[Answer | End] = []
@@ -163,7 +184,12 @@ def _answer_batch(system: System, caller: Caller, notices: list[Line], dry_run: 
         answers.extend(answered)
         if not dry_run:
             system.metrics.notices(answered)
-    return problems.json_answer([*answers, tally.end()])
+        if vouched is not None and not dry_run:
+            vouched.count(answered)
+    end = tally.end()
+    if vouched is not None:
+        end = msgspec.structs.replace(end, signed=vouched.conclude())
+    return problems.json_answer([*answers, end])
 
 
 def _array(body: bytes) -> list[Line]:
@@ -237,6 +263,15 @@ async def _at_once(feed: Feed, chunk: bytes) -> AsyncIterator[bytes]:
 
 def _refusal(kind: ProblemKind, sentence: str) -> Refusal:
     return Refusal(kind, sentence, provision=VERIFIED, faults=(Fault("", sentence),))
+
+
+def _document(system: System, scope: Scope, data: Notice) -> Literal["kept", "missing", "none"]:
+    """Whether the file of a notice's document is here for the caller, to whom another's is as unknown."""
+    document: Document | None = getattr(data, "document", None)
+    if document is None or document.sha256 is None:
+        return "none"
+    found = system.documents.find(document.sha256, None if scope.everything else scope.authority)
+    return "missing" if found is None else "kept"
 
 
 def _journal(system: System, caller: Caller, shown: Sequence[Refused]) -> None:

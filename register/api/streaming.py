@@ -10,13 +10,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
+import msgspec
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from register.api.signing import Vouched
 from register.api.spool import Spool
 from register.api.system import System
-from register.intake.answers import Answer
+from register.intake.answers import Answer, End
 from register.intake.batch import Tally, answer_lines, is_full
 from register.intake.lines import BrokenFeedError, Feed, Line
 from register.intake.plain import VERIFIED
@@ -40,7 +42,9 @@ class StreamedIntake(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, system: System, caller: Caller, feed: Feed, *, dry_run: bool = False) -> None:
+    def __init__(
+        self, system: System, caller: Caller, feed: Feed, *, dry_run: bool = False, vouched: Vouched | None = None
+    ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["Content-Length"]
         self._system = system
@@ -48,11 +52,13 @@ class StreamedIntake(Response):
         self._caller = caller
         self._feed = feed
         self._trial = system.intake.trial() if dry_run else None
+        self._vouched = vouched
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Run the three tasks; an error of one ends the others, and leaves the answer without its end."""
         queue: Batches = asyncio.Queue(1)
         spool = Spool()
+        receive = receive if self._vouched is None else self._vouched.receiving(receive)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._gather(receive, queue, tasks))
@@ -62,6 +68,8 @@ class StreamedIntake(Response):
             pass  # what was answered is recorded, and nobody is left to tell
         finally:
             spool.close()
+            if self._vouched is not None:
+                self._vouched.close()
 
     async def _gather(self, receive: Receive, queue: Batches, tasks: asyncio.TaskGroup) -> None:
         lines: list[Line] = []
@@ -109,9 +117,18 @@ class StreamedIntake(Response):
             else:
                 answers = await run_in_threadpool(self._intake.rehearse, judged, self._trial, self._caller)
             tally.add(answers)
+            if self._vouched is not None and self._trial is None:
+                self._vouched.count(answers)
             spool.write(answer_lines(answers))
-        spool.write(answer_lines([tally.end() if judging is None else judging]))
+        spool.write(answer_lines([(await self._end(tally)) if judging is None else judging]))
         spool.end()
+
+    async def _end(self, tally: Tally) -> End:
+        """The last answer; of a signed feed it tells whether it was the one signed, once that is on record."""
+        end = tally.end()
+        if self._vouched is None:
+            return end
+        return msgspec.structs.replace(end, signed=await run_in_threadpool(self._vouched.conclude))
 
     async def _send(self, spool: Spool, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -51,6 +51,8 @@ class End(msgspec.Struct, frozen=True):
     repeated: int
     refused: int
     end: Literal[True] = True
+    #: Of a signed request: whether its body was the one that was signed.
+    signed: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -64,6 +66,10 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     position: int
     recorded_at: datetime
     days_late: int | None = None
+    #: The request it came with was signed, and that is on record; told when it comes.
+    signed: bool = False
+    #: Whether the file of the document it names by digest is here; told when the receipt is asked for.
+    document: Literal["kept", "missing", "none"] | None = None
 
 
 def problem_of(refusal: Refusal | Failure, instance: UUID) -> Problem:
