@@ -1,22 +1,26 @@
-"""For everyone, without a token: the transparency log (C2SP tlog-tiles), and the own entry."""
+"""For everyone, without a token: the law's figures, the transparency log (C2SP tlog-tiles), the own entry."""
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 
 from register.api import problems
 from register.api.bodies import SmallBody, decode, schema_of
-from register.api.knowledge import answers, private
+from register.api.knowledge import On, answers, private
 from register.api.self_check import OwnEntry, Question, own_entry
 from register.api.system import CurrentSystem, System
+from register.law.parameters import SINCE_EVER, stated
 from register.log.files import TILE, FilesError, LogFiles, parse_tile
 from register.log.keys import open_key
 from register.log.note import parse_checkpoint, parse_note
 from register.log.receipts import receipt
 from register.log.sealer import published_note
+from register.settings import today
 
 TEXT: Final = "text/plain; charset=utf-8"
 BYTES: Final = "application/octet-stream"
@@ -26,6 +30,34 @@ A_WHILE: Final = {"Cache-Control": "public, max-age=3600"}
 ANEW: Final = {"Cache-Control": "no-cache"}
 
 router = APIRouter(tags=["public"])
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """A figure of the law: since when it holds (None: ever since), and the article or practice it rests on."""
+
+    name: str
+    value: int
+    since: date | None
+    source: str
+
+
+class LawInForce(msgspec.Struct, frozen=True):
+    """The rule set in force on a day."""
+
+    on: date
+    parameters: list[Parameter]
+
+
+@router.get("/v1/law", responses=problems.responses(422) | answers(LawInForce))
+def read_law(system: CurrentSystem, on: On = None) -> Response:
+    """The figures of the law in force on a day, each with its source."""
+    day = on or today(system.clock())
+    figures = [
+        Parameter(name, dated.value, None if dated.from_ == SINCE_EVER else dated.from_, dated.source)
+        for name, dated in stated(day).items()
+    ]
+    body = msgspec.json.encode(LawInForce(day, figures))
+    return Response(body, headers=ANEW, media_type="application/json")
 
 
 @router.get("/log/key", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

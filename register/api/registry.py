@@ -22,6 +22,7 @@ from register.api.entries import Entered, Entry, History, PersonEvent, TimelineS
 from register.api.knowledge import (
     PRIVATE,
     AskedFor,
+    Day,
     Limit,
     MunicipalityCode,
     Page,
@@ -32,10 +33,12 @@ from register.api.knowledge import (
     private,
     resting_on,
 )
+from register.api.rereading import entry_under, history_under
 from register.api.system import CurrentSystem, System
 from register.law import personal_number
 from register.law.competence import Caller, Scope, may_look, municipality_of, role_of
 from register.law.events import SOURCE_PREFIX, AboutPerson, Annulment, Name
+from register.law.parameters import under
 from register.law.provisions import Refusal
 from register.projection import queries
 from register.settings import today
@@ -43,6 +46,7 @@ from register.settings import today
 PROBLEMS: Final = problems.responses(401, 403, 422, 503)
 
 CurrentCaller = Annotated[Caller, Depends(current_caller)]
+UnderLaw = Annotated[Day | None, Query(description="Judge by the law in force on this day, not by each day's own")]
 
 router = APIRouter(tags=["register"])
 
@@ -97,36 +101,52 @@ async def query_voters(body: SmallBody, system: CurrentSystem, caller: CurrentCa
 
 
 @router.get("/v1/voters/{person}", responses=PROBLEMS | problems.responses(404) | answers(Entry))
-async def read_voter(person: str, system: CurrentSystem, caller: CurrentCaller, asked: AskedFor) -> Response:
-    """What the register says of a person on a day, by what was known at a position."""
+async def read_voter(
+    person: str, system: CurrentSystem, caller: CurrentCaller, asked: AskedFor, under_law: UnderLaw = None
+) -> Response:
+    """What the register says of a person on a day, by what was known at a position.
+
+    ``under_law``: what it would say of that day by the law of another one, computed from the person's events.
+    """
     scope = may_look(caller, "voters")
 
     def work(connection: sa.Connection, position: int) -> Entry | None:
         on = asked.day(system.clock())
         who = _look_up(system, connection, scope, person, on, position)
-        row = None if who is None else queries.voter(connection, who, on, position)
-        _journal_person(connection, system, caller, "voter", person, who, on=on, position=position)
-        return None if row is None else entry_of(row, position)
+        found = None
+        if who is not None and under_law is not None:
+            found = entry_under(under(under_law), system, connection, who, on, position)
+        elif who is not None and (row := queries.voter(connection, who, on, position)) is not None:
+            found = entry_of(row, position)
+        _journal_person(connection, system, caller, "voter", person, who, on=on, position=position, under_law=under_law)
+        return found
 
     return _answer(await resting_on(system, asked, work))
 
 
 @router.get("/v1/voters/{person}/history", responses=PROBLEMS | problems.responses(404) | answers(History))
-async def read_history(person: str, system: CurrentSystem, caller: CurrentCaller, asked: AskedFor) -> Response:
+async def read_history(
+    person: str, system: CurrentSystem, caller: CurrentCaller, asked: AskedFor, under_law: UnderLaw = None
+) -> Response:
     """A person's timeline, the events it rests on, and the deletions and reinstatements.
 
     A commission is shown what of it lies in its own municipality. ``on`` plays no part: a history is of all days.
+    ``under_law``: the timeline as it would be by the law of that day.
     """
     scope = may_look(caller, "voters")
 
     def work(connection: sa.Connection, position: int) -> History | None:
         who = _look_up(system, connection, scope, person, None, position)
-        found = None if who is None else history_of(system, connection, who, position)
+        found = None
+        if who is not None and under_law is not None:
+            found = history_under(under(under_law), system, connection, who, position)
+        elif who is not None:
+            found = history_of(system, connection, who, position)
         if found is not None and not scope.everything:
             found = within(found, scope)
-        _journal_person(
-            connection, system, caller, "voter-history", person, None if found is None else who, position=position
-        )
+        seen = None if found is None else who
+        detail = {"position": position, "under_law": under_law}
+        _journal_person(connection, system, caller, "voter-history", person, seen, **detail)
         return found
 
     return _answer(await resting_on(system, asked, work))

@@ -34,8 +34,9 @@ from register.audit.reading import (
 from register.law.dossier import Answer, Stretch, live, timeline
 from register.law.events import AboutPerson, Event
 from register.law.franchise import ALWAYS, FOREVER
+from register.law.parameters import LAW, Law
 from register.law.persons import persons
-from register.law.territory import Address, Coverage, station_on
+from register.law.territory import Coverage, station_on
 
 #: The members of the voter answer (contract, section 3) by which a row is known; empty where there is none. Grounds
 #: are parted by a space. The position is the same for all rows and not repeated in each.
@@ -92,17 +93,19 @@ def replay(
     out: Sink,
     processes: int = 1,
     progress: Progress = lambda _done, _all: None,
+    law: Law = LAW,
 ) -> Replayed:
     """Write everybody known at ``known_at`` as the register had them for the day ``on``, by person, as CSV.
 
     ``dsn`` connects as ``cvr_app``. ``known_at``: a position, an instant (the last position recorded at or before it),
-    or None for all that is recorded. The bytes do not depend on ``processes``. Raises ValueError for a position beyond
+    or None for all that is recorded. ``law``: the rule sets by which days are judged, instead of those in force on
+    them. The bytes do not depend on ``processes``. Raises ValueError for a position beyond
     the head, and what decoding raises for an event that cannot be read (``cvr verify`` names it).
     """
     with held_still(dsn) as (source, connection):
         position = _position(connection, known_at)
         linked = linked_streams(connection, position)
-        folder = _Folder(source, position, on, linked, station_streams(connection, position))
+        folder = _Folder(source, position, on, linked, station_streams(connection, position), law)
         aside, total = folder.linked(connection)
         out.write(_csv([COLUMNS]))
         tasks = [_Task(part, _within(aside, part)) for part in ranges(connection, position)]
@@ -119,10 +122,10 @@ class _Folder:
     """Folds ranges of streams in one process."""
 
     def __init__(
-        self, source: Source, position: int, on: date, linked: Collection[UUID], stations: Sequence[UUID]
+        self, source: Source, position: int, on: date, linked: Collection[UUID], stations: Sequence[UUID], law: Law
     ) -> None:
-        self.arguments = (source, position, on, linked, stations)
-        self._source, self._position, self._on, self._linked, self._stations = self.arguments
+        self.arguments = (source, position, on, linked, stations, law)
+        self._source, self._position, self._on, self._linked, self._stations, self._law = self.arguments
         self._station_events: list[Event] | None = None
         self._coverage: dict[str, Coverage] = {}
 
@@ -144,7 +147,7 @@ class _Folder:
         events = decoded(rows_of(connection, self._linked, self._position))
         for event in events:
             streams.setdefault(event.stream, []).append(event)
-        whole = ((person, timeline(found)) for person, found in sorted(persons(streams).items()))
+        whole = ((person, timeline(found, self._law)) for person, found in sorted(persons(streams).items()))
         return list(self._written(whole)), len(events)
 
     def _lines(self, connection: Connection, streams: Range, part: _Part) -> Iterator[_Line]:
@@ -159,7 +162,7 @@ class _Folder:
             part.events += len(rows)
             events = decoded(rows)
             if any(isinstance(event.data, AboutPerson) for event in events):
-                yield stream, timeline(events)
+                yield stream, timeline(events, self._law)
 
     def _written(self, timelines: Iterable[tuple[UUID, Sequence[Stretch]]]) -> Iterator[_Line]:
         on = self._on
@@ -178,12 +181,12 @@ class _Folder:
 
     def _polling_station(self, a: Answer) -> str | None:
         """The regular station that covers the address of who votes where he or she lives."""
-        if a.municipality is None or not a.entered or a.voting_option != "regular" or a.counts_in != a.municipality:
+        address = a.voting_address
+        if address is None:
             return None
-        coverage = self._coverage.get(a.municipality)
+        coverage = self._coverage.get(address.municipality)
         if coverage is None:
-            coverage = self._coverage[a.municipality] = Coverage(a.municipality, self._station_events or ())
-        address = Address(a.municipality, a.settlement, a.street, a.house_number)
+            coverage = self._coverage[address.municipality] = Coverage(address.municipality, self._station_events or ())
         covering = station_on(coverage.resolve(address), self._on)
         return None if covering is None else covering.station
 

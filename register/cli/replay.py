@@ -19,6 +19,7 @@ from register.cli.clock import current_clock
 from register.cli.steps import Steps
 from register.cli.verify import WORTH_SPREADING
 from register.excerpts.manifest import whole_file
+from register.law.parameters import LAW, under
 from register.settings import read_settings, today
 
 
@@ -28,6 +29,10 @@ def replay(
         str | None, typer.Option(help="A position, or an instant with its zone; default: all that is recorded.")
     ] = None,
     on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day; default: today.")] = None,
+    under_law: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Judge by the law in force on this day; default: each day by its own."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="A file ending in .csv; default: standard output.")] = None,
 ) -> None:
     """Fold the event store again from nothing, with no help from the register's tables, and write everybody as CSV."""
@@ -37,6 +42,7 @@ def replay(
     settings = read_settings()
     clock = current_clock(settings)
     day = today(clock()) if on is None else on.date()
+    law = LAW if under_law is None else under(under_law.date())
     begun = time.monotonic()
     with build(settings, clock=clock) as system, Steps() as steps:
         calm_collector()
@@ -51,6 +57,7 @@ def replay(
                     out=sink,
                     processes=processes,
                     progress=lambda done, total: steps.advance("events folded", done, total),
+                    law=law,
                 )
             except ValueError as error:
                 raise typer.BadParameter(str(error), param_hint="--known-at") from error

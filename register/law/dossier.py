@@ -39,6 +39,7 @@ from register.law.events import (
 )
 from register.law.franchise import ALWAYS, FOREVER, Facts, Ground
 from register.law.parameters import LAW, Law, RuleSet
+from register.law.territory import Address
 
 PersonNotice = (
     Citizen
@@ -82,6 +83,13 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     voting_option: str
     mobile_team: bool
     marked_deceased: bool
+
+    @property
+    def voting_address(self) -> Address | None:
+        """The address whose regular polling station one votes at; None for who votes elsewhere, or not at all."""
+        if self.municipality is None or self.voting_option != "regular" or self.counts_in != self.municipality:
+            return None
+        return Address(self.municipality, self.settlement, self.street, self.house_number)
 
 
 class Stretch(msgspec.Struct, frozen=True, gc=False):
@@ -187,10 +195,7 @@ def _regimes(ordered: list[tuple[Event, PersonNotice]], law: Law) -> Iterator[tu
 
 
 def _turns(born_on: date, law: Law) -> Sequence[date]:
-    """The days, in order, on which one may come of age, or no longer be of age, without any event (R2).
-
-    They are the birthday, and when the voting age is changed the day of the change and the other birthday.
-    """
+    """The days, in order, on which one may come of age, or cease to be of age, by time alone (R2)."""
     sets = law.sets
     if len(sets) == 1:
         return (franchise.comes_of_age(born_on, sets[0].voting_age),)

@@ -49,6 +49,7 @@ PARAMETERS: Final[dict[str, tuple[Dated, ...]]] = {
     "age_most": (Dated(SINCE_EVER, 110, "practice"),),
     "applications_an_address": (Dated(SINCE_EVER, 6, "practice"),),
     "arrivals_days": (Dated(SINCE_EVER, 60, "practice"),),
+    "arrivals_an_address": (Dated(SINCE_EVER, 10, "practice"),),
     "waiting_days": (Dated(SINCE_EVER, 30, "practice"),),
     "silent_days": (Dated(SINCE_EVER, 2, "Art. 3.5(5)"),),
 }
@@ -62,7 +63,8 @@ class RuleSet(msgspec.Struct, frozen=True):
     within how many days of a change it is notified; ``notice_ahead_days``: how far ahead of its receipt a change may
     take effect; ``age_most``: the age in years above which a voter is doubted; ``applications_an_address``: how many
     out-of-country applications one address may usually have; ``arrivals_days``: the days before a conclusion in which
-    arrivals at one address are counted; ``waiting_days`` and ``silent_days``: how long a missing notice, a missing
+    arrivals at one address are counted, ``arrivals_an_address`` how many of them are no more than a large family's;
+    ``waiting_days`` and ``silent_days``: how long a missing notice, a missing
     day's report is waited for before it is a deficiency.
     """
 
@@ -82,6 +84,7 @@ class RuleSet(msgspec.Struct, frozen=True):
     age_most: int
     applications_an_address: int
     arrivals_days: int
+    arrivals_an_address: int
     waiting_days: int
     silent_days: int
 
@@ -129,6 +132,11 @@ LAW: Final = law_of(PARAMETERS)
 def in_force(day: date, law: Law = LAW) -> RuleSet:
     """The rule set in force on a day."""
     return law.in_force(day)
+
+
+def stated(day: date) -> dict[str, Dated]:
+    """What the table says on a day, by parameter: the value in force, since when, and its source."""
+    return {name: next(v for v in reversed(values) if v.from_ <= day) for name, values in PARAMETERS.items()}
 
 
 def under(day: date, law: Law = LAW) -> Law:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import date, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import msgspec
@@ -13,7 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from register.access.journal import JOURNAL
+from register.api.rereading import entry_under, history_under
 from register.law.events import CapacityRestored, CapacityWithdrawn, Death, JmbReplaced
+from register.law.parameters import PARAMETERS, SINCE_EVER, Dated, law_of
 from register.projection import queries
 from tests.api.conftest import BIHAC, BORN, KLJUC, PAPER, ROLES, World, number
 
@@ -175,6 +177,57 @@ async def test_as_of_a_day_and_a_position_or_an_instant(world: World, client: ht
     for early in ("0", "2020-01-01T00:00:00Z"):
         answer = await client.get(f"/v1/voters/{person}?known_at={early}", headers=auditor)
         assert answer.status_code == 404
+
+
+async def test_a_day_is_read_again_under_the_law_of_another(world: World, client: httpx.AsyncClient) -> None:
+    """Given one law since ever, then every answer by the law from the events is the one of the tables."""
+    old, new = number(0), number(5)
+    world.citizen(new, "Čolić")
+    world.send("residence-authority:10049", JmbReplaced(jmb=old, new_jmb=new, effective_on=date(2026, 2, 1)))
+    world.send("registry-office:10049", Death(jmb=number(1), effective_on=date(2026, 2, 10)))
+    head = world.system.store.head()
+    cec = world.headers("cec")
+    for jmb in (old, new, number(1), number(3)):
+        path = f"/v1/voters/{world.person(jmb)}"
+        for known_at in (head, head - 1, 3):
+            for on in ("1990-01-01", "1998-05-17", "2025-01-01", "2026-02-15"):
+                asked = {"on": on, "known_at": known_at}
+                plain = await client.get(path, params=asked, headers=cec)
+                again = await client.get(path, params={**asked, "under_law": "2001-09-01"}, headers=cec)
+                assert again.status_code == plain.status_code
+                assert plain.status_code == 404 or again.json() == plain.json(), asked
+            plain = await client.get(f"{path}/history", params={"known_at": known_at}, headers=cec)
+            asked = {"known_at": known_at, "under_law": "2001-09-01"}
+            again = await client.get(f"{path}/history", params=asked, headers=cec)
+            assert again.status_code == plain.status_code
+            assert plain.status_code == 404 or again.json() == plain.json()
+    noted = [row["detail"] for row in journal(world)]
+    assert {row.get("under_law") for row in noted} == {None, "2001-09-01"}
+
+
+async def test_under_a_law_with_another_voting_age_the_answer_is_another(world: World) -> None:
+    """Given a law of a voting age of 46, then who was born in 1980 is not entered in 2025; the tables play no part."""
+    law = law_of({**PARAMETERS, "voting_age": (Dated(SINCE_EVER, 46, "nowhere"),)})
+    who, head = UUID(world.person(number(0))), world.system.store.head()
+    with world.system.database.engine.connect() as connection:
+        entry = entry_under(law, world.system, connection, who, date(2025, 1, 1), head)
+        assert entry is not None
+        assert (entry.entered, entry.grounds, entry.counts_in, entry.polling_station) == (
+            False,
+            ["under-age"],
+            None,
+            None,
+        )
+        assert (entry.from_, entry.to) == (date(1999, 1, 1), date(2026, 5, 17))
+        timeline = history_under(law, world.system, connection, who, head).timeline
+        assert [(s.from_, s.entered) for s in timeline][-1] == (date(2026, 5, 17), True)
+
+
+async def test_everyone_may_read_the_figures_of_the_law_with_their_sources(client: httpx.AsyncClient) -> None:
+    told = (await client.get("/v1/law", params={"on": "2026-03-01"})).json()
+    assert told["on"] == "2026-03-01"
+    assert {"name": "voting_age", "value": 18, "since": None, "source": "Art. 1.4"} in told["parameters"]
+    assert len(told["parameters"]) == len(PARAMETERS)
 
 
 async def test_a_sender_reads_its_own_writes(

@@ -12,6 +12,7 @@ import pytest
 
 from register.audit.reading import ranges
 from register.audit.replay import COLUMNS, Replayed, replay
+from register.law.parameters import PARAMETERS, SINCE_EVER, Dated, law_of, under
 from register.projection import queries
 from tests.audit.conftest import NOW, House
 
@@ -95,6 +96,18 @@ def test_ranges_and_processes_do_not_change_a_byte(house: House, monkeypatch: py
     assert all(one[1].int + 1 == other[0].int for one, other in pairwise(cut))
     assert replayed(house, None, DAYS[4]) == whole
     assert replayed(house, None, DAYS[4], processes=2) == whole
+
+
+def test_the_replay_reads_a_day_again_under_another_law(house: House) -> None:
+    """Given one law since ever, then any law gives the same bytes; given an age nobody has, nobody is entered."""
+    same = io.BytesIO()
+    replay(house.parts.dsn, on=DAYS[4], out=same, law=under(date(2001, 9, 1)))
+    assert same.getvalue() == replayed(house, None, DAYS[4])[0]
+    law = law_of({**PARAMETERS, "voting_age": (Dated(SINCE_EVER, 200, "nowhere"),)})
+    for processes in (1, 2):
+        nobody = io.BytesIO()
+        assert replay(house.parts.dsn, on=DAYS[4], out=nobody, law=law, processes=processes).entered == 0
+        assert "under-age" in {row["grounds"] for row in rows(nobody.getvalue())}
 
 
 def _as_csv(answer: queries.Row) -> dict[str, str]:
