@@ -19,6 +19,9 @@ LAG_BOUND: Final = 50_000
 #: However few they are, events that a follower has not followed for so long are followed by nobody.
 AGE_BOUND: Final = timedelta(seconds=60)
 
+#: Followers without which nobody need wait: what they are late with is told a little later.
+NOT_AWAITED: Final = frozenset({"inspection"})
+
 router = APIRouter(tags=["operators"])
 
 
@@ -50,8 +53,9 @@ def readiness(system: CurrentSystem) -> Response:
 
 def _late(system: System, lags: Mapping[str, int]) -> list[str] | None:
     """The followers that are too far behind, or have not followed an old event; None without a database."""
+    awaited = [(name, lag) for name, lag in sorted(lags.items()) if lag > 0 and name not in NOT_AWAITED]
     try:
-        return [name for name, lag in sorted(lags.items()) if lag > 0 and (lag > LAG_BOUND or _stale(system, lag))]
+        return [name for name, lag in awaited if lag > LAG_BOUND or _stale(system, lag)]
     except psycopg.OperationalError:
         return None
 

@@ -19,6 +19,7 @@ from register.api import (
     auditors,
     commission,
     counts,
+    deficiencies,
     documents,
     elections,
     feed,
@@ -38,6 +39,7 @@ from register.api.parameters import declared_only
 from register.api.system import System
 from register.app.parts import (
     CONTRACTS,
+    inspection_lag,
     make_runs,
     make_sealer,
     open_documents,
@@ -70,6 +72,7 @@ ROUTERS: Final = (
     elections.router,
     commission.router,
     feed.router,
+    deficiencies.router,
 )
 
 
@@ -107,6 +110,7 @@ def build(
             lags={
                 "projection": lambda: projection_lag(database, store),
                 "log": make_sealer(settings, database, store, clock, entropy).lag,
+                "inspection": lambda: inspection_lag(database, store),
             },
         )
 

@@ -139,6 +139,18 @@ def one(connection: sa.Connection, which: UUID) -> Deficiency | None:
     return next(_mapped(connection, sa.select(deficiency).where(deficiency.c.id == which)), None)
 
 
+def notices_at(connection: sa.Connection, positions: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Under which source and id the events at some positions were recorded."""
+    query = """
+        SELECT e.notification_id, e.state ->> 'source', e.state ->> 'id' FROM (
+            SELECT notification_id, convert_from(state, 'UTF8')::jsonb AS state FROM store.event
+            WHERE notification_id = ANY(:positions)
+        ) e
+    """
+    rows = connection.execute(sa.text(query), {"positions": sorted(positions)})
+    return {position: (source, number) for position, source, number in rows}
+
+
 def _mapped(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Deficiency]:
     for row in connection.execute(query).mappings():
         yield _deficiency(dict(row))
