@@ -29,8 +29,8 @@ class System:
     """What one process of the register works with. ``entropy(n)`` gives n unpredictable bytes.
 
     ``reference`` is the version of the reference data. ``lags`` tell for each follower of the event store
-    (``projection``, ``log``, ``inspection``) how many events it is behind. ``unwell`` names the workers beside this process that
-    end again and again.
+    (``projection``, ``log``, ``inspection``) how many events it is behind. ``unwell`` names the workers beside this
+    process that end again and again.
     """
 
     settings: Settings
