@@ -90,7 +90,7 @@ def follow_timeliness(connection: Connection, store: Store, events: Sequence[Eve
 def _take_notices(connection: Connection, events: Sequence[Event]) -> None:
     recorded_on: dict[datetime, date] = {}
     received: Counter[tuple[date, str, str]] = Counter()
-    lags: Counter[tuple[date, str, str, date]] = Counter()
+    lags = _Lags()
     totals = []
     for event in events:
         data = event.data
@@ -102,11 +102,11 @@ def _take_notices(connection: Connection, events: Sequence[Event]) -> None:
             day = recorded_on[event.recorded_at] = civil_day(event.recorded_at)
         received[civil_day(event.time), event.source, data.TOPIC] += 1
         if measured:
-            lags[day, event.source, data.TOPIC, data.effective_on] += 1  # type: ignore[union-attr]
+            lags.add(day, event.source, data.TOPIC, data.effective_on)  # type: ignore[union-attr]
         elif isinstance(data, ControlTotal):
             totals.append(_total(event, data, day))
     _write(connection, _ADD_RECEIVED, [_received(*key, count) for key, count in received.items()])
-    _write(connection, _ADD_LAGS, _lag_rows(lags))
+    _write(connection, _ADD_LAGS, lags.rows("notices"))
     _write(connection, _ADD_TOTALS, totals)
 
 
@@ -114,13 +114,29 @@ def _received(day: date, source: str, kind: str, count: int) -> dict[str, Any]:
     return {"day": day, "authority": source.removeprefix(SOURCE_PREFIX), "type": kind, "notices": count}
 
 
-def _lag_rows(lags: Mapping[tuple[date, str, str, date], int]) -> list[dict[str, Any]]:
-    rows: dict[_Lag, dict[str, Any]] = {}
-    for (day, source, kind, effective_on), count in lags.items():
-        row = _lag_row(day, source.removeprefix(SOURCE_PREFIX), kind, effective_on)
-        row = rows.setdefault((day, row["authority"], kind, row["lag"]), row)
-        row["notices"] += count
-    return list(rows.values())
+class _Lags:
+    """Counts notices by day of recording, source, type and lag. A first load brings thousands of a day: it is quick."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[date, str, str, int]] = Counter()
+        #: (day of recording, day of effect) -> the lag, and of each lag one day of effect
+        self._lags: dict[tuple[date, date], int] = {}
+        self._effective: dict[tuple[date, int], date] = {}
+
+    def add(self, day: date, source: str, kind: str, effective_on: date) -> None:
+        """Count a notice."""
+        lag = self._lags.get((day, effective_on))
+        if lag is None:
+            lag = self._lags[day, effective_on] = lag_class((day - effective_on).days)
+            self._effective.setdefault((day, lag), effective_on)
+        self._counts[day, source, kind, lag] += 1
+
+    def rows(self, counted: str) -> list[dict[str, Any]]:
+        """The rows to be added, the counts in the column ``counted``."""
+        return [
+            _lag_row(day, source.removeprefix(SOURCE_PREFIX), kind, self._effective[day, lag]) | {counted: count}
+            for (day, source, kind, lag), count in self._counts.items()
+        ]
 
 
 def _lag_row(day: date, authority: str, kind: str, effective_on: date) -> dict[str, Any]:
@@ -165,13 +181,12 @@ def _take_annulments(connection: Connection, store: Store, annulments: Sequence[
     new = [position for (position,) in _write(connection, _ADD_ANNULLED, rows)]
     notices = store.at(new)
     papers = _papers_of(store, notices)
-    excused: Counter[tuple[date, str, str, date]] = Counter()
+    excused = _Lags()
     for position, notice in notices.items():
         effective_on = effective_day(notice.data)
         if effective_on is not None and papers.get(position, first[position] + 1) > first[position]:
-            excused[civil_day(notice.recorded_at), notice.source, notice.data.TOPIC, effective_on] += 1
-    rows = [{**row, "excused": row["notices"], "notices": 0} for row in _lag_rows(excused)]
-    _write(connection, _ADD_LAGS, rows)
+            excused.add(civil_day(notice.recorded_at), notice.source, notice.data.TOPIC, effective_on)
+    _write(connection, _ADD_LAGS, excused.rows("excused"))
     return new
 
 
