@@ -41,6 +41,7 @@ from register.projection.chronicle import Change, Chronicle
 from register.projection.copying import array, copy, for_copy, written_days
 from register.projection.coverage import NewAddresses, follow_coverage
 from register.projection.deficiencies import follow_deficiencies, note_options
+from register.projection.punctuality import follow_timeliness
 from register.projection.rows import (
     AUDIT_COLUMNS,
     PERSON_COLUMNS,
@@ -51,7 +52,6 @@ from register.projection.rows import (
     person_to_copy,
     stretch_to_copy,
 )
-from register.projection.timeliness import follow_timeliness
 from register.store import Store
 from register.store.subjects import streams_of, subjects_of
 

@@ -1,7 +1,7 @@
 """How quickly notices came and what did not arrive (Art. 3.5(4)-(5)), counted by the projector as it follows.
 
 A batch is added to daily counts in the projector's own transaction, so that no question walks the event store:
-:mod:`register.projection.punctuality` reads them. A notice counts under the civil day on which it was recorded, for
+:mod:`register.projection.timeliness` reads them. A notice counts under the civil day on which it was recorded, for
 control totals under that of its ``time``. Whatever the size of a batch, the counts are the same.
 """
 
