@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from register.intake.examples import EXAMPLES
+from register.intake.parse import JSON_TYPE
 from register.law.events import DOCUMENT_REQUIRED, NOTICE_TYPES, Notice
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -66,6 +67,6 @@ def _envelope(kind: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         "source": {"type": "string", "pattern": SOURCE},
         "type": kind,
         "time": {"type": "string", "format": "date-time"},
-        "datacontenttype": {"const": "application/json"},
+        "datacontenttype": {"type": "string", "pattern": f"^{JSON_TYPE}$"},
         "data": data,
     }

@@ -30,6 +30,10 @@ from register.store import written
 MAX_BYTES: Final = 65_536
 
 
+#: What ``datacontenttype`` may say: JSON in UTF-8, however it is written.
+JSON_TYPE: Final = r"""application/json(\s*;\s*charset="?utf-8"?)?"""
+
+
 class Message(msgspec.Struct, frozen=True, gc=False):
     """A notice that could be read: envelope and typed data. ``time`` is in UTC; all text is in NFC.
 
@@ -62,6 +66,7 @@ class Envelope(msgspec.Struct, frozen=True):
     datacontenttype: str | None = None
 
 
+_JSON: Final = re.compile(JSON_TYPE, re.IGNORECASE)
 _NOTICE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -90,7 +95,7 @@ def _by_values(line: bytes) -> Message | Unreadable:
         data = msgspec.convert(envelope.data, NOTICE_BY_TYPE[envelope.type])
     except (msgspec.ValidationError, KeyError, OverflowError):
         return _unreadable(document)
-    plain_json = envelope.datacontenttype in (None, "application/json") and "data_base64" not in document
+    plain_json = _is_json(envelope.datacontenttype) and "data_base64" not in document
     controlled = b"\\" in line and next(control_characters(document, ""), None) is not None
     if not plain_json or controlled:
         return _unreadable(document)
@@ -158,6 +163,11 @@ _DETAILS: Final[dict[ProblemKind, str]] = {
 }
 
 
+def _is_json(content_type: str | None) -> bool:
+    """Whether data of this media type is JSON in UTF-8 (RFC 2045, section 5.1); none given: it is (CloudEvents 1.0)."""
+    return content_type in (None, "application/json") or _JSON.fullmatch(content_type or "") is not None
+
+
 def _unreadable(document: Any) -> Unreadable:
     """All that is wrong with the form of a JSON value that should be a notice."""
     first: dict[str, tuple[ProblemKind, Fault]] = {}
@@ -181,7 +191,7 @@ def _all_faults(document: Any) -> Iterator[tuple[ProblemKind, Fault]]:
     if "data_base64" in document:
         yield "schema", Fault("/data_base64", "The data of a notice stands in `data`, as JSON")
     content_type = document.get("datacontenttype")
-    if isinstance(content_type, str) and content_type != "application/json":
+    if isinstance(content_type, str) and not _is_json(content_type):
         yield "media-type", Fault("/datacontenttype", "The data of a notice is application/json")
     yield from control_characters(document, "")
     name = document.get("type")
