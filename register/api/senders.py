@@ -63,7 +63,8 @@ async def send_notices(
 ) -> Response:
     """Take in notices: one, a batch, or a stream of any length (Art. 3.5)."""
     may_look(caller, "notices")
-    feed, body = Feed("identity"), request.stream()
+    feed = Feed("identity")
+    body: AsyncIterator[bytes] = request.stream()
     with ExitStack() as ending:
         try:
             kind = _media_type(request)
@@ -146,9 +147,7 @@ def list_notices(
 # --- one, and a batch -----------------------------------------------------------------------------------------------
 
 
-async def _answer_one(
-    system: System, caller: Caller, line: Line, dry_run: bool, vouched: Vouched | None
-) -> Response:
+async def _answer_one(system: System, caller: Caller, line: Line, dry_run: bool, vouched: Vouched | None) -> Response:
     """201 with the receipt, 200 where it is a repeat (or a dry run), else the problem; written with others."""
     judged = system.intake.judge([line], caller)
     if dry_run:
