@@ -21,6 +21,8 @@ from register.api.disclosure import Flows, Key, Published, disclose, publish
 from register.api.knowledge import (
     Asked,
     AskedFor,
+    AtLeast,
+    On,
     answers,
     day_before,
     impossible,
@@ -114,26 +116,27 @@ async def read_summary(
 async def read_accounts(
     system: CurrentSystem,
     caller: Visitor,
-    asked: AskedFor,
     from_: Annotated[str, Query(alias="from", max_length=64, description="Position or instant; 0: nothing recorded")],
     to: Annotated[str, Query(max_length=64, description="Position or instant")],
+    on: On = None,
+    at_least: AtLeast = 0,
 ) -> Response:
     """Who came and who went between two positions, for one day, and that nothing is left unexplained."""
     first, last = read_known_at(from_, "from"), read_known_at(to, "to")
-    keeps = _keeps(caller, "accounts")
+    keeps, asked = _keeps(caller, "accounts"), Asked(on, None, at_least)
 
     def work(connection: sa.Connection, _: int) -> Accounts:
-        positions = [position_for(system, connection, Asked(None, end, asked.at_least)) for end in (first, last)]
+        positions = [position_for(system, connection, Asked(None, end, at_least)) for end in (first, last)]
         if positions[0] > positions[1]:
             raise impossible("from")
-        on = asked.day(system.clock())
+        day = asked.day(system.clock())
         if keeps:
-            return accounts(connection, on, *positions)
+            return accounts(connection, day, *positions)
         for position in positions:
-            on = public_day(system, Asked(asked.on, position, 0))[0] if position else on
-        return public_accounts(system, connection, on, *positions)
+            day = public_day(system, Asked(on, position, 0))[0] if position else day
+        return public_accounts(system, connection, day, *positions)
 
-    return problems.json_answer(await resting_on(system, Asked(asked.on, None, asked.at_least), work))
+    return problems.json_answer(await resting_on(system, asked, work))
 
 
 # --- for everyone ---------------------------------------------------------------------------------------------------
