@@ -109,7 +109,8 @@ def numbers_disagree(streams: Mapping[UUID, Sequence[Event]], joined: Mapping[UU
             continue
         numbers = (event.data.jmb, event.data.new_jmb)
         said = [e.position for e in alive if isinstance(e.data, Citizen) and e.data.jmb in numbers]
-        concerned = {person_of.get(numbers[0], event.stream), person_of.get(numbers[1], event.stream)}
+        person = person_of.get(event.data.jmb, event.stream)
+        concerned = {person, person_of.get(event.data.new_jmb, person)}
         yield Finding(
             "numbers-disagree",
             key_of(event),
