@@ -101,6 +101,12 @@ def standing_of(connection: Connection, kind: str, municipality: str | None = No
     return _read(connection, query, (kind, list(STANDING), municipality, municipality))
 
 
+def standing_with(connection: Connection, kinds: Collection[str], authority: str) -> list[Deficiency]:
+    """The standing deficiencies of some kinds that an authority must put right."""
+    query = f"{_SELECT} WHERE authority = %s AND kind = ANY(%s) AND state = ANY(%s)"
+    return _read(connection, query, (authority, list(kinds), list(STANDING)))
+
+
 def _read(connection: Connection, query: str, parameters: Sequence[object]) -> list[Deficiency]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return [_deficiency(row) for row in cursor.execute(query.encode(), parameters)]

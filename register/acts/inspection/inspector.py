@@ -26,7 +26,6 @@ from register.acts.inspection import matters, progress
 from register.acts.inspection.looking import Connection, Examined, Sight, elections_of, loads_of, settle
 from register.acts.inspection.progress import Progress
 from register.law.calendar import civil_day
-from register.law.events import FirstLoadDeclared
 from register.projection.projector import position_of
 from register.store import ConcurrencyError, Pending, Store
 
@@ -56,8 +55,6 @@ class Inspector:
         self._entropy = entropy
         #: The register must have come as far before the next look: to what the inspector wrote, and what overtook it.
         self._awaited = 0
-        self._loads: list[FirstLoadDeclared] = []
-        self._loads_upto = 0
 
     def run(self, stop: threading.Event) -> None:
         """Inspect until told to stop; wait while another inspector is at work."""
@@ -89,23 +86,15 @@ class Inspector:
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             position = position_of(connection)
-            self._follow_loads(position)
             sight = Sight(
                 connection=connection,
                 store=self._store,
                 position=position,
                 today=civil_day(self._clock()),
                 elections=elections_of(connection),
-                loads=loads_of(self._loads),
+                loads=loads_of(connection),
             )
             yield sight, progress.read(connection)
-
-    def _follow_loads(self, position: int) -> None:
-        """Declarations of first loads up to a position; read from the beginning once, then as they come."""
-        if position > self._loads_upto:
-            declared = self._store.events(after=self._loads_upto, upto=position, topics=[FirstLoadDeclared.TOPIC])
-            self._loads.extend(event.data for event in declared if isinstance(event.data, FirstLoadDeclared))
-            self._loads_upto = position
 
     def _inspect(self, sight: Sight, come: Progress) -> bool:
         batch = list(self._store.events(after=come.position, upto=sight.position, limit=BATCH))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import psycopg
 
 from register.law.deficiencies.history import Deficiency, is_new
 from register.law.deficiencies.kinds import Finding
-from register.law.events import ElectionCalled, FirstLoadDeclared
+from register.law.events import ElectionCalled
 from register.projection import deficiencies
 from register.store import Store
 
@@ -77,16 +76,12 @@ def elections_of(connection: Connection) -> tuple[ElectionCalled, ...]:
     return tuple(msgspec.convert(called, ElectionCalled) for (called,) in rows)
 
 
-def loads_of(declared: Iterable[FirstLoadDeclared]) -> dict[str, date]:
+def loads_of(connection: Connection) -> dict[str, date]:
     """By authority, until when its first load goes; the last declaration decides."""
-    return {each.authority: each.until for each in declared}
+    rows = connection.execute("SELECT authority, until FROM projection.first_load ORDER BY position").fetchall()
+    return dict(rows)
 
 
 def loading(sight: Sight, authorities: Collection[str]) -> bool:
     """Whether any of these authorities is still in its first load (Art. 3.5(5))."""
     return any(sight.today <= until for name in authorities if (until := sight.loads.get(name)) is not None)
-
-
-def uuids(texts: Iterable[str]) -> set[UUID]:
-    """Stream ids as the events hold them."""
-    return {UUID(text) for text in texts}
