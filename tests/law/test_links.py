@@ -1,0 +1,90 @@
+"""Numbers that replacements link, and what is said of whom: chains, slips, numbers that disagree; as situations."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from register.law.dossier import on_day, timeline
+from register.law.events import CapacityWithdrawn, Event
+from register.law.persons import persons
+from tests.law.situations import (
+    AMRA,
+    AMRA_IN_BIHAC,
+    BIHAC,
+    COURT,
+    NEW_NUMBER,
+    THIRD_NUMBER,
+    Sent,
+    citizen,
+    day,
+    lives_in,
+    recorded,
+    replaced_by,
+    taken_back,
+)
+
+OLD, NEW, THIRD = UUID(int=10), UUID(int=20), UUID(int=5)
+STREAMS = {AMRA: OLD, NEW_NUMBER: NEW, THIRD_NUMBER: THIRD}
+
+
+def of_persons(sent: list[Sent]) -> dict[UUID, list[Event]]:
+    streams: dict[UUID, list[Event]] = {}
+    for event in recorded(sent, about=STREAMS):
+        streams.setdefault(event.stream, []).append(event)
+    return persons(streams)
+
+
+#: (situation, sent, person -> {day: (number shown, entered)})
+LINKS = [
+    (
+        "a chain of three, its middle link taken back: the ends are strangers again",
+        [
+            *AMRA_IN_BIHAC,
+            citizen(jmb=THIRD_NUMBER),
+            replaced_by(NEW_NUMBER, "1.6.2010"),
+            replaced_by(THIRD_NUMBER, "1.6.2015", jmb=NEW_NUMBER).under("link"),
+            taken_back("link", by=f"residence-authority:{BIHAC}"),
+        ],
+        {OLD: {"1.5.1998": (AMRA, True), "1.6.2015": (NEW_NUMBER, True)}, THIRD: {"1.6.2015": (THIRD_NUMBER, False)}},
+    ),
+    (
+        "a link dated before the one it follows: the number of the later day is shown",
+        [
+            *AMRA_IN_BIHAC,
+            replaced_by(NEW_NUMBER, "1.6.2015"),
+            replaced_by(THIRD_NUMBER, "1.6.2010", jmb=NEW_NUMBER),
+            lives_in(BIHAC, "1.1.2020", jmb=NEW_NUMBER),
+        ],
+        {OLD: {"1.1.2005": (NEW_NUMBER, True), "1.6.2010": (THIRD_NUMBER, True), "1.6.2015": (NEW_NUMBER, True)}},
+    ),
+    (
+        "a capacity withdrawn under one number is withdrawn under the other",
+        [
+            *AMRA_IN_BIHAC,
+            replaced_by(NEW_NUMBER, "1.6.2010"),
+            Sent(COURT, CapacityWithdrawn(jmb=NEW_NUMBER, effective_on=day("1.2.2012"), extent="full")),
+        ],
+        {OLD: {"31.1.2012": (NEW_NUMBER, True), "1.2.2012": (NEW_NUMBER, False)}},
+    ),
+    (
+        "numbers that disagree, until a corrected record replaces the wrong one",
+        [
+            *AMRA_IN_BIHAC,
+            replaced_by(NEW_NUMBER, "1.6.2010"),
+            citizen(jmb=NEW_NUMBER, born="2.5.1980").under("wrong"),
+        ],
+        {OLD: {"1.6.2010": (AMRA, True)}, NEW: {"1.6.2010": (NEW_NUMBER, False)}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("situation", "sent", "expected"), LINKS, ids=lambda value: str(value)[:50])
+def test_linked_numbers(situation: str, sent: list[Sent], expected: dict[UUID, dict[str, tuple[str, bool]]]) -> None:
+    found = of_persons(sent)
+    assert found.keys() == expected.keys()
+    for person, days in expected.items():
+        told = timeline(found[person])
+        answers = {on: on_day(told, day(on)) for on in days}
+        assert {on: (a.jmb, a.entered) for on, a in answers.items() if a is not None} == days
