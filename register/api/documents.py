@@ -24,7 +24,7 @@ from register.law.provisions import Fault, Refusal
 
 _log: Final = logging.getLogger("register.api")
 PROVISION: Final = "Art. 3.5(7)"
-#: Seconds that may pass without a byte, and until the last one: who is slower holds a file and a connection for nothing.
+#: Seconds that may pass without a byte, and until the last one; who is slower holds a connection for nothing.
 IDLE: Final = 30.0
 PATIENCE: Final = 900.0
 #: What comes from outside is shown by no browser: it is saved, as the type its bytes show, and kept by nobody between.
