@@ -6,14 +6,17 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import get_args
+from uuid import UUID
 
 import pytest
 
 from register.acts.deficiencies import dismiss
 from register.acts.inspection import Inspector
-from register.database import Database
+from register.database import Database, open_database
+from register.intake.parse import Message, parse
 from register.law.competence import Caller
 from register.law.deficiencies import Kind
+from register.law.deficiencies.history import fold
 from register.law.events import (
     BRCKO,
     AboutDeficiency,
@@ -23,7 +26,6 @@ from register.law.events import (
     Death,
     DeficiencyEstablished,
     DeficiencyRemedied,
-    ElectionCalled,
     EntityOption,
     FirstLoadDeclared,
     JmbReplaced,
@@ -36,9 +38,13 @@ from register.law.events import (
     WrittenNoticeReceived,
 )
 from register.projection.projector import follow
-from register.store import Store
+from register.projection.tables import metadata
+from register.rehearsal.generate import Feed, Line, shuffle
+from register.settings import Settings
+from register.store import Pending, Store
 from tests.flows.inspected import BIHAC, BORN, CALL, KLJUC, PAPER, TODAY, Book, numbers, station
 
+TABLES = [table.name for table in metadata.sorted_tables]
 CEC = Caller("a member", "cec", "cec")
 #: What a history of a kind gives back: how it is put right, and after how many more days that shows.
 Remedy = Callable[[], int]
@@ -67,7 +73,7 @@ def taken_back(book: Book, authority: str, notice: str, days: int = 0) -> Remedy
 
 def two_under_one_number(book: Book) -> Remedy:
     book.voter(A, "Hadžić")
-    return taken_back(book, REGISTRY, book.citizen(A, "Marić", born=date(1980, 5, 18))[0])
+    return taken_back(book, REGISTRY, book.citizen(A, "Marić", given_name="Ivana")[0])
 
 
 def one_under_two_numbers(book: Book) -> Remedy:
@@ -311,3 +317,187 @@ def test_what_is_wrong_is_established_and_remedied_by_itself(book: Book, kind: s
     before = book.store.head()
     book.inspect()
     assert book.store.head() == before, "nothing new, nothing to say"
+
+
+# --- what may become of one -----------------------------------------------------------------------------------------
+
+
+def ended_elsewhere(book: Book, jmb: str = A) -> str:
+    """An end of a residence where the person never resided: a fault of its sender's; its id."""
+    end = ResidenceEnded(jmb=jmb, effective_on=TODAY, kind="permanent", municipality=KLJUC)
+    return book.send(f"residence-authority:{KLJUC}", end)[0]
+
+
+def steps(book: Book) -> list[str]:
+    """What became of deficiencies, in order."""
+    events = [e for e in book.store.events() if isinstance(e.data, AboutDeficiency)]
+    return [e.data.TOPIC.removeprefix("ba.cvr.deficiency-").removesuffix(".v1") for e in events]
+
+
+def test_one_dismissed_is_established_again_on_other_evidence_only(book: Book) -> None:
+    """Given one the CEC dismissed, when only its authority writes more, it stays; with other evidence it is new."""
+    book.stations()
+    book.voter(A, "Hadžić")
+    book.citizen(A, "Marić", born=date(1980, 5, 18))
+    book.inspect()
+    (found,) = book.standing("two-under-one-number")
+    dismiss(book.store, found.id, CEC, "twins, both recorded rightly", now=book.now, salt="cw==")
+    book.send(REGISTRY, PersonalData(jmb=A, effective_on=TODAY, given_name="Anja"))
+    book.inspect()
+    assert book.standing("two-under-one-number") == []
+    book.citizen(A, "Petrović", born=date(1980, 5, 19))
+    book.inspect()
+    (again,) = book.standing("two-under-one-number")
+    assert again.id == found.id, "the same history goes on"
+    assert again.evidence != found.evidence
+    assert again.dismissed is None
+
+
+def test_one_remedied_comes_again_in_the_same_history(book: Book) -> None:
+    book.stations()
+    for _ in range(2):
+        remedy = two_under_one_number(book)
+        book.inspect()
+        remedy()
+        book.inspect()
+    assert steps(book) == ["established", "remedied"] * 2
+    (found,) = book.all()
+    assert found.first_established < found.established < (found.remedied or 0)
+
+
+def test_what_a_first_load_has_not_brought_yet_is_no_deficiency(book: Book) -> None:
+    """Given a declared first load of the residence authority, what it sent lacks nothing until its last day is over."""
+    book.stations()
+    until = TODAY + timedelta(days=60)
+    load = FirstLoadDeclared(authority=RESIDENCE, until=until, declared_by="a member")
+    book.send("cec", load)
+    book.lives(A)
+    book.citizen(B)
+    book.inspect(days=40)
+    assert {each.kind for each in book.standing()} >= {"citizen-without-residence"}
+    assert not book.standing("residence-without-citizen")
+    book.inspect(days=21)
+    assert len(book.standing("residence-without-citizen")) == 1
+
+
+# --- whatever happens on the way ------------------------------------------------------------------------------------
+
+
+class DiedError(Exception):
+    """The inspector's process ended here."""
+
+
+def test_killed_between_its_append_and_its_position_it_doubles_nothing(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given an inspector that dies right after an append, when another takes over, before or after the projector."""
+    book.stations()
+    book.voter(A)
+    ended_elsewhere(book)
+    book.project()
+    with book.connection() as connection, monkeypatch.context() as patch:
+        patch.setattr("register.acts.inspection.progress.write", dying)
+        with pytest.raises(DiedError):
+            book.inspector.turn(connection)
+    assert steps(book) == ["established"]
+    book.inspector = Inspector(book.database.psycopg, book.store, clock=lambda: book.now, entropy=book.dice.randbytes)
+    with book.connection() as connection:
+        assert not book.inspector.turn(connection), "its history went on; the register must follow first"
+    book.inspect()
+    assert steps(book) == ["established"]
+
+
+def dying(*_: object) -> None:
+    raise DiedError
+
+
+def test_two_inspectors_at_once_establish_once(book: Book) -> None:
+    book.stations()
+    for jmb in numbers()[:40]:
+        book.voter(jmb, f"U{jmb[-5:-1]}".translate(str.maketrans("0123456789", "abcdefghij")))
+        ended_elsewhere(book, jmb)
+    stop = threading.Event()
+    others = [
+        Inspector(book.database.psycopg, book.store, clock=lambda: book.now, entropy=book.dice.randbytes)
+        for _ in range(2)
+    ]
+    threads = [threading.Thread(target=each.run, args=(stop,)) for each in others]
+    for thread in threads:
+        thread.start()
+    with book.database.psycopg() as connection:
+        for _ in range(200):
+            follow(connection, book.store)
+            done = len([step for step in steps(book) if step == "established"])
+            if done >= 40 or stop.wait(0.05):
+                break
+    stop.set()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    book.inspect()
+    assert steps(book).count("established") == 40
+
+
+def test_the_order_of_arrival_and_of_inspection_changes_nothing_of_what_stands(
+    book: Book, other_settings: Settings
+) -> None:
+    """Given the same notices in another order and inspected now and then, the same deficiencies stand at the end."""
+
+    def said(book: Book) -> set[tuple[str, str, str | None, tuple[str, ...]]]:
+        with book.connection() as connection:
+            names = dict(connection.execute("SELECT stream, subject FROM store.subject").fetchall())
+        return {
+            (each.kind, each.authority, each.municipality, tuple(sorted(names[UUID(p)] for p in each.persons)))
+            for each in book.standing()
+        }
+
+    lines = [line for line in Feed(150, seed=5, messy=True, until=TODAY) if line.expect == "recorded"]
+    register_of(book, lines, every=10_000)
+    with open_database(other_settings) as database, Store(database.psycopg) as store:
+        other = Book(database, store, seed=9)
+        register_of(other, shuffle(lines, seed=3), every=150)
+        assert said(other) == said(book)
+        assert len({kind for kind, *_ in said(book)}) > 3
+
+
+def register_of(book: Book, lines: list[Line], every: int) -> None:
+    """Record lines, and inspect after every so many."""
+    for start in range(0, len(lines), every):
+        pending = []
+        for number, line in enumerate(lines[start : start + every]):
+            message = parse(line.body)
+            assert isinstance(message, Message)
+            salt = f"{start + number:022d}=="
+            pending.append(
+                Pending(source=message.source, id=message.id, time=message.time, data=message.data, salt=salt)
+            )
+        book.store.append(pending, now=book.now)
+        book.inspect()
+    book.inspect(days=40)
+
+
+def test_the_table_made_again_from_the_event_store_is_the_same(book: Book) -> None:
+    book.stations()
+    crowded_address(book)
+    book.inspect()
+    remedy = two_under_one_number(book)
+    book.inspect()
+    remedy()
+    book.inspect()
+    ended_elsewhere(book)
+    book.inspect()
+    before = sorted(book.all(), key=lambda each: each.position)
+    assert {each.state for each in before} == {"established", "remedied"}
+    with book.connection() as connection:
+        for table in TABLES:
+            connection.execute(f"TRUNCATE projection.{table}".encode())
+    with book.connection() as connection:
+        while follow(connection, book.store, limit=3):
+            pass
+    assert sorted(book.all(), key=lambda each: each.position) == before
+    for each in before:
+        assert fold(book.store.stream(each.id)) == each
+    assert {e.data.kind for e in book.store.events() if isinstance(e.data, DeficiencyEstablished)} >= {
+        "crowded-address"
+    }
+    assert any(isinstance(e.data, DeficiencyRemedied) for e in book.store.events())
