@@ -90,11 +90,6 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
         return keyid if isinstance(keyid, str) else None
 
 
-def is_signed(head: Head) -> bool:
-    """Whether a request says that it is signed."""
-    return head.header("signature") is not None or head.header("signature-input") is not None
-
-
 def signatures(head: Head) -> list[Signed]:
     """The signatures of a request, at most :data:`MOST`, in their order.
 
@@ -151,11 +146,15 @@ def proves(public_key: str, signature_base: str, signature: str, body: bytes) ->
     packed if it was. Raises ``ValueError`` for what is neither key nor base64.
     """
     key, value = base64.b64decode(public_key, validate=True), base64.b64decode(signature, validate=True)
+    return digest_of(signature_base) == hashlib.sha256(body).digest() and verifies(key, signature_base, value)
+
+
+def digest_of(signature_base: str) -> bytes | None:
+    """The SHA-256 of the body that a signature base names, None when it names none."""
     named = re.findall(r'^"content-digest": (.*)$', signature_base, re.MULTILINE)
-    if len(named) != 1 or not verifies(key, signature_base, value):
-        return False
-    digest = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
-    return digest in [member.strip() for member in named[0].split(",")]
+    members = [member.strip() for member in named[0].split(",")] if len(named) == 1 else []
+    found = [member[9:-1] for member in members if member.startswith("sha-256=:") and member.endswith(":")]
+    return base64.b64decode(found[0]) if len(found) == 1 else None
 
 
 def read_public_key(text: str) -> bytes:

@@ -122,31 +122,33 @@ class Shelf:
 
         Raises :class:`DamagedError` when it is missing or another, :class:`KeepingError` when it cannot be fetched.
         """
-        path, digest = self._path(sha256), hashlib.sha256()
         with ExitStack() as undone:
             copy: IO[bytes] = undone.enter_context(tempfile.SpooledTemporaryFile(PIECE))
-            try:
-                with self._fs.open(path, "rb") as file:
-                    while piece := file.read(PIECE):
-                        digest.update(piece)
-                        copy.write(piece)
-            except FileNotFoundError:
-                raise DamagedError("the file is missing") from None
-            except OSError as error:
-                raise KeepingError(error) from None
-            if digest.hexdigest() != sha256:
-                raise DamagedError("the file is not the one that was kept")
+            for piece in self._pieces(sha256):
+                copy.write(piece)
             copy.seek(0)
             undone.pop_all()
             return copy
 
-    def holds(self, sha256: str) -> bool:
-        """Whether the file of a digest is there and still has it. Raises :class:`KeepingError`."""
+    def check(self, sha256: str) -> None:
+        """Raise :class:`DamagedError` when the file of a digest is missing or another; else as :meth:`checked`."""
+        for _ in self._pieces(sha256):
+            pass
+
+    def _pieces(self, sha256: str) -> Iterator[bytes]:
+        """The file of a digest; at its end, raises :class:`DamagedError` when it was another."""
+        path, digest = self._path(sha256), hashlib.sha256()
         try:
-            self.checked(sha256).close()
-        except DamagedError:
-            return False
-        return True
+            with self._fs.open(path, "rb") as file:
+                while piece := file.read(PIECE):
+                    digest.update(piece)
+                    yield piece
+        except FileNotFoundError:
+            raise DamagedError("the file is missing") from None
+        except OSError as error:
+            raise KeepingError(error) from None
+        if digest.hexdigest() != sha256:
+            raise DamagedError("the file is not the one that was kept")
 
     def take(self, written: Path, sha256: str) -> None:
         """Give a whole file its name, in the place of one that stands there. Raises ``OSError``."""

@@ -172,7 +172,7 @@ async def test_only_a_digest_names_a_document(client: httpx.AsyncClient, bearer:
             assert (await send(f"/v1/documents/{name}", headers=bearer(REGISTRY))).status_code in {404, 422}
     assert files(folder) == []
     with pytest.raises(ValueError, match="hexadecimal"):
-        Shelf(str(folder), folder).holds("../../x")
+        Shelf(str(folder), folder).check("../../x")
 
 
 async def test_what_is_not_the_file_its_address_names_or_ends_early_leaves_nothing(
