@@ -38,6 +38,7 @@ def verify(
             key=open_key(settings.log_key, settings.origin, system.entropy).key,
             municipalities=frozenset(system.municipalities),
             excerpts=settings.data / "excerpts",
+            documents=system.documents,
         )
         processes = cores() if system.store.head() >= WORTH_SPREADING else 1
         report = verify_all(parts, today=today(clock()), processes=processes, progress=steps.advance)

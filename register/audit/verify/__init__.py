@@ -18,6 +18,7 @@ import psycopg
 
 from register.audit.processes import Maker, Workers
 from register.audit.reading import Connection, decoded, head, held_still, linked_streams, one, ranges, rows_about
+from register.audit.verify.documents import check_documents, check_signed
 from register.audit.verify.excerpts import check_excerpts
 from register.audit.verify.findings import Check, Finding, Findings, Report, Verdict, concluded
 from register.audit.verify.positions import SPAN, Positions, stray_keys
@@ -25,6 +26,7 @@ from register.audit.verify.rolls import check_rolls
 from register.audit.verify.sealed import SealedLog, check_signatures, newest
 from register.audit.verify.streams import Compared, Streams, compare_linked
 from register.audit.verify.tables import check_accounts, check_coverage, check_joined, check_overlaps
+from register.intake.documents import Documents
 from register.law.events import ElectionCalled
 from register.log.note import VerifierKey
 from register.store import Store
@@ -46,6 +48,7 @@ class Parts(msgspec.Struct, frozen=True):
     key: VerifierKey | None
     municipalities: Collection[str]
     excerpts: Path
+    documents: Documents | None = None
 
 
 def verify(
@@ -76,6 +79,10 @@ def verify(
         progress("frozen rolls and excerpts", 0, 0)
         checks.append(check_rolls(parts.dsn, connection, parts.store, position, parts.municipalities))
         checks.append(check_excerpts(connection, last, parts.excerpts))
+        if parts.documents is not None:
+            progress("documents and signed requests", 0, 0)
+            checks.append(check_documents(connection, parts.documents))
+            checks.append(check_signed(connection, last, parts.documents))
     return Report(head=last, position=position, sealed=sealed[0] if sealed else 0, checks=checks)
 
 
