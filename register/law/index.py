@@ -24,6 +24,8 @@ from register.law import (
     timeliness,
     withdrawals,
 )
+from register.law.deficiencies import addresses, between, gaps, identity, notices
+from register.law.deficiencies import persons as deficient
 
 
 class Provision(msgspec.Struct, frozen=True):
@@ -50,14 +52,26 @@ INDEX: Final[tuple[Provision, ...]] = (
     Provision(
         "R7",
         "permanent residence, or refugee status",
-        (franchise.permanent_residence, franchise.residence_suffices, franchise.grounds, *_WHOLE),
+        (
+            franchise.permanent_residence,
+            franchise.residence_suffices,
+            franchise.grounds,
+            notices.end_of_another_residence,
+            *_WHOLE,
+        ),
     ),
     Provision("R8", "a dual citizen needs the residence", (franchise.residence_suffices, franchise.grounds, *_WHOLE)),
-    Provision("R-tie", "which of several events decides", (dossier.in_order, territory.stations_on)),
+    Provision(
+        "R-tie", "which of several events decides", (dossier.in_order, territory.stations_on, notices.ahead_of_time)
+    ),
     Provision("U1", "counts where the residence is", (franchise.would_count_in, *_WHOLE)),
     Provision("U2", "counts in the municipality of 1991 of the option", (franchise.would_count_in, *_WHOLE)),
     Provision("U3", "a refugee counts in the municipality of the status", (franchise.would_count_in, *_WHOLE)),
-    Provision("U4", "Brčko: the entity of the option", (franchise.entity, territory.electoral_units, *_WHOLE)),
+    Provision(
+        "U4",
+        "Brčko: the entity of the option",
+        (franchise.entity, territory.electoral_units, gaps.no_entity_option, *_WHOLE),
+    ),
     Provision("Art. 1.1a", "electoral units", (territory.electoral_units,)),
     Provision("Art. 1.4", "the right to vote at 18", (franchise.comes_of_age, franchise.under_age)),
     Provision(
@@ -68,6 +82,7 @@ INDEX: Final[tuple[Provision, ...]] = (
             franchise.residence_suffices,
             franchise.would_count_in,
             franchise.option_takes_effect,
+            notices.option_without_residence,
         ),
     ),
     Provision("Art. 1.6", "barred: the International Tribunal", (franchise.bars_in_force,)),
@@ -86,10 +101,13 @@ INDEX: Final[tuple[Provision, ...]] = (
             franchise.legal_capacity_withdrawn,
             franchise.residence_suffices,
             deletions.audit_entries,
+            gaps.residence_without_citizen,
         ),
     ),
     Provision(
-        "Art. 3.3", "made from records of residence", (franchise.permanent_residence, franchise.residence_suffices)
+        "Art. 3.3",
+        "made from records of residence",
+        (franchise.permanent_residence, franchise.residence_suffices, gaps.citizen_without_residence),
     ),
     Provision(
         "Art. 3.5",
@@ -114,11 +132,31 @@ INDEX: Final[tuple[Provision, ...]] = (
             timeliness.paper_overdue,
             timeliness.paper_missing,
             timeliness.in_time_by,
+            deficient.about_person,
+            identity.two_under_one_number,
+            identity.number_disagrees,
+            identity.numbers_disagree,
+            identity.over_110,
+            identity.before_birth,
+            notices.after_death,
+            notices.ahead_of_time,
+            notices.end_of_another_residence,
+            notices.foreign_commission,
+            gaps.residence_without_citizen,
+            gaps.citizen_without_residence,
+            gaps.no_entity_option,
+            between.identity_key,
+            between.one_under_two_numbers,
+            addresses.crowded,
+            addresses.arrivals_from,
+            addresses.many_arrivals,
+            addresses.uncovered,
+            addresses.ambiguous,
         ),
     ),
     Provision(
         "Art. 3.6",
-        "conclusion (E-45, early E-20), excerpts, special records",
+        "deficiencies, conclusion (E-45, early E-20), excerpts, special records",
         (
             calendar.conclusion_day_of,
             calendar.calendar_of,
@@ -128,13 +166,20 @@ INDEX: Final[tuple[Provision, ...]] = (
             withdrawals.withdrawals,
             franchise.would_count_in,
             rolls.stand,
+            deficient.about_person,
+            notices.late_options,
         ),
     ),
     Provision("Art. 3.13", "the source corrects (later law): annulments", (dossier.live,)),
     Provision(
         "Art. 20.8",
         "displaced persons and refugees",
-        (franchise.residence_suffices, franchise.would_count_in, franchise.option_takes_effect),
+        (
+            franchise.residence_suffices,
+            franchise.would_count_in,
+            franchise.option_takes_effect,
+            notices.option_without_residence,
+        ),
     ),
 )
 

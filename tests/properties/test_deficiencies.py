@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from register.law.deficiencies.kinds import Finding
-from register.law.deficiencies.persons import PERSONAL_KINDS, about_person, next_look
+from register.law.deficiencies.persons import PERSONAL_KINDS, about_person
 from register.law.events import Annulment, Citizen, ElectionCalled, Event, PersonalData, Residence
 from tests.naive_deficiencies import Found, findings
 from tests.properties.histories import BIHAC, ELECTION, NUMBERS, histories, streams_of, tried
@@ -136,13 +136,3 @@ def test_what_is_annulled_is_found_no_more(events: list[Event], today: date) -> 
             (f.kind, f.key, f.authority, f.evidence) for f in never
         ]
         assert (wrong.kind, wrong.evidence) not in [(f.kind, f.evidence) for f in after]
-
-
-@tried(40)
-@given(faulty(), st.sampled_from(TODAYS))
-def test_until_the_next_look_time_changes_nothing(events: list[Event], today: date) -> None:
-    streams = streams_of(events)
-    look = next_look(streams, today)
-    later = [today + timedelta(days=n) for n in (1, 2, 29, 30, 31, 366, 40_000)]
-    for day in later if look is None else [day for day in (*later, look - timedelta(days=1)) if today < day < look]:
-        assert product(events, day) == product(events, today)

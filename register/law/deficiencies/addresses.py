@@ -13,14 +13,14 @@ from uuid import UUID
 
 import msgspec
 
+from register.law.alphabet import fold
 from register.law.calendar import Calendar
 from register.law.competence import municipality_of
 from register.law.deficiencies.kinds import Finding, Kind
-from register.law.deficiencies.names import alike
-from register.law.parameters import SINCE_EVER, Dated, in_force
+from register.law.parameters import PARAMETERS, in_force
 
-#: How many arrivals at one address before a conclusion are no more than a large family's, or two.
-ARRIVALS_AN_ADDRESS: Final[tuple[Dated, ...]] = (Dated(SINCE_EVER, 10, "practice"),)
+#: How many arrivals at one address before a conclusion are no more than a large family's, or two; by day.
+ARRIVALS_AN_ADDRESS: Final = PARAMETERS["arrivals_an_address"]
 
 
 class Application(msgspec.Struct, frozen=True, gc=False):
@@ -59,8 +59,8 @@ class Inhabited(msgspec.Struct, frozen=True, gc=False):
 
 
 def foreign_key(country: str, foreign_address: str) -> str:
-    """What two ways of writing one foreign address share. Personal."""
-    return f"{country}\x1f{alike(foreign_address)}"
+    """What two ways of writing one foreign address share: country, letters and digits, without case. Personal."""
+    return f"{country}\x1f{''.join(sign for sign in fold(foreign_address) if sign.isalnum())}"
 
 
 def crowded(applications: Iterable[Application], limit: int) -> list[Finding]:
@@ -103,7 +103,7 @@ def many_arrivals(arrivals: Iterable[Arrival], calendar: Calendar) -> list[Findi
     for one in arrivals:
         if first <= one.arrived_on <= last:
             groups.setdefault((one.municipality, one.address_key), []).append(one)
-    usual = next(value.value for value in reversed(ARRIVALS_AN_ADDRESS) if value.from_ <= last)
+    usual = in_force(last).arrivals_an_address
     found = []
     for (municipality, address_key), group in groups.items():
         people = {one.person for one in group}
