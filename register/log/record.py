@@ -97,6 +97,19 @@ def record_of(stored: StoredRecord) -> bytes:
     )
 
 
+def personal_of(stored: StoredRecord) -> tuple[str, bytes] | None:
+    """The source of a stored event and the canonical bytes of its personal object, None when it has none.
+
+    Raises RecordError when the stored state is not canonical.
+    """
+    try:
+        parts = _decode(stored.state)
+        source = msgspec.json.decode(parts.source, type=str)
+    except (msgspec.ValidationError, msgspec.DecodeError):
+        raise RecordError(stored.position) from None
+    return None if parts.personal is msgspec.UNSET else (source, bytes(parts.personal))
+
+
 def personal_digest(personal: bytes | msgspec.Raw) -> str:
     """``sha256:<hex>`` of the canonical bytes of a personal object; its salt makes it impossible to guess."""
     return f"sha256:{sha256(personal).hexdigest()}"

@@ -1,0 +1,49 @@
+"""``cvr export``: the whole history in files that anybody with Python can check."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from register.app.http import build
+from register.app.parts import calm_collector, make_sealer
+from register.audit.export.writing import NothingSealedError
+from register.audit.export.writing import export as write_export
+from register.cli.clock import current_clock
+from register.cli.steps import Steps
+from register.log.keys import open_key
+from register.log.sealer import SealError
+from register.settings import read_settings
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is empty, or not there yet.")],
+) -> None:
+    """Write the auditor's export: records, entries, checkpoints, personal parts by mandate, and a check for them."""
+    settings = read_settings()
+    clock = current_clock(settings)
+    with build(settings, clock=clock) as system, Steps() as steps:
+        calm_collector()
+        try:
+            make_sealer(settings, system.database, system.store, clock, system.entropy).seal()
+        except SealError as error:
+            print(f"The log does not go on, the export ends with its newest checkpoint: {error}", file=sys.stderr)
+        key = str(open_key(settings.log_key, settings.origin, system.entropy).key)
+        try:
+            index = write_export(system.database.dsn, settings.data / "log", key, folder, progress=steps.advance)
+        except FileExistsError:
+            raise typer.BadParameter("is there already, and not empty", param_hint="DIR") from None
+        except NothingSealedError:
+            print("Nothing is recorded yet.", file=sys.stderr)
+            raise typer.Exit(1) from None
+    personal = sorted({kind for part in index.parts for kind in part.personal})
+    print(
+        f"{index.size:,} events, in {folder}. Whoever has python3 can check them: python3 {folder}/verify.pyz {folder}"
+    )
+    print(f"Personal parts are in {folder}/personal, one folder a mandate: {', '.join(personal)}.")
+    print(
+        "streams/ and register/ name no one in the first and everyone in the second: hand out what the mandate allows."
+    )
