@@ -27,9 +27,11 @@ from register.api import (
     operators,
     problems,
     public,
+    receiving,
     registry,
     self_check,
     senders,
+    timeliness,
 )
 from register.api.asyncapi import asyncapi, yaml_text
 from register.api.description import describe
@@ -73,6 +75,8 @@ ROUTERS: Final = (
     commission.router,
     feed.router,
     deficiencies.router,
+    receiving.router,
+    timeliness.router,
 )
 
 
