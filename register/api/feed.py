@@ -92,6 +92,7 @@ class FeedStream(Response):
         self._authority = authority
         self._place = after
         self._until = until
+        self._begun = False
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Send what there is and what comes, each time after the last of it has been taken."""
@@ -126,7 +127,8 @@ class FeedStream(Response):
 
     def _next(self) -> tuple[bytes, bool]:
         """What is new, as it is sent, and whether there is more of it already."""
-        upto = self._system.feed.settled(PAUSE)
+        upto = self._system.feed.settled(PAUSE if self._begun else 0.0)
+        self._begun = True
         if upto <= self._place:
             return b"", False
         page = self._system.feed.page(self._authority, self._place, PIECE, upto)
