@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
+from register.law.alphabet import fold
 from register.law.events import (
     Annulment,
     CapacityRestored,
@@ -26,6 +28,8 @@ from register.law.events import (
     Event,
     JmbReplaced,
     PersonalData,
+    PollingStation,
+    PollingStationAbolished,
     RefugeeStatus,
     RefugeeStatusEnded,
     ReportedDeceased,
@@ -83,12 +87,12 @@ def born_on(events: Events) -> Any:
     return None if statement is None else statement.data.born_on
 
 
-def is_adult(events: Events, day: date) -> bool:  # R2
+def is_adult(events: Events, day: date, age: int = 18) -> bool:  # R2
     born = born_on(events)
     try:
-        birthday = born.replace(year=born.year + 18)
+        birthday = born.replace(year=born.year + age)
     except ValueError:  # 29 February, reached on 28 February in a year without one
-        birthday = date(born.year + 18, 2, 28)
+        birthday = date(born.year + age, 2, 28)
     return bool(birthday <= day)
 
 
@@ -156,12 +160,12 @@ def other_citizenships(events: Events, day: date) -> tuple[str, ...]:
     return decides.data.other_citizenships if decides is not None and isinstance(decides.data, Citizenship) else ()
 
 
-def grounds(events: Events, day: date) -> tuple[str, ...]:
-    """Why the person is not entered on the day, in the order of the table; empty: entered."""
+def grounds(events: Events, day: date, age: int = 18) -> tuple[str, ...]:
+    """Why the person is not entered on the day, in the order of the table; empty: entered. `age`: to vote then."""
     found = []
     if not recorded(events, day):
         found.append("not-recorded")
-    elif not is_adult(events, day):  # R2 is judged once R1 holds
+    elif not is_adult(events, day, age):  # R2 is judged once R1 holds
         found.append("under-age")
     if is_dead(events, day):
         found.append("deceased")
@@ -260,8 +264,8 @@ def entity(events: Events, day: date, municipality: str | None) -> Any:
 
 
 def name_on(events: Events, day: date, member: str) -> Any:
-    """Names and sex are dated by their effect."""
-    statements = [e for e in of(events, Citizen, PersonalData, until=day) if getattr(e.data, member) is not None]
+    """Names and sex are dated by their effect; only the record of a citizen says the script."""
+    statements = [e for e in of(events, Citizen, PersonalData, until=day) if getattr(e.data, member, None) is not None]
     statement = last(statements)
     return None if statement is None else getattr(statement.data, member)
 
@@ -332,6 +336,8 @@ class Answer:
     grounds: tuple[str, ...]
     municipality: str | None
     settlement: str | None
+    street: str | None
+    house_number: str | None
     counts_in: str | None
     entity: str | None
     voting_option: str
@@ -340,14 +346,17 @@ class Answer:
     jmb: str
     born_on: date | None
     surname: str | None
+    given_name: str | None
+    parent_name: str | None
     sex: str | None
+    script: str | None
 
 
-def answer(known: Iterable[Event], person: set[str], day: date) -> Answer:
-    """The answer about a person on a day, out of all events known."""
+def answer(known: Iterable[Event], person: set[str], day: date, age: int = 18) -> Answer:
+    """The answer about a person on a day, out of all events known; `age`: to vote on that day."""
     all_live = live(known)
     events = [e for e in all_live if getattr(e.data, "jmb", None) in person]
-    why_not = grounds(events, day)
+    why_not = grounds(events, day, age)
     at_home = residence(events, day)
     options = standing_options(events, day)
     option = chosen(options)
@@ -357,6 +366,8 @@ def answer(known: Iterable[Event], person: set[str], day: date) -> Answer:
         grounds=why_not,
         municipality=None if at_home is None else at_home.municipality,
         settlement=None if at_home is None else at_home.settlement,
+        street=None if at_home is None else at_home.street,
+        house_number=None if at_home is None else at_home.house_number,
         counts_in=counts_in,
         entity=entity(events, day, counts_in),
         voting_option="regular" if option is None else option.option,
@@ -365,8 +376,65 @@ def answer(known: Iterable[Event], person: set[str], day: date) -> Answer:
         jmb=number_on(all_live, person, day),
         born_on=born_on(events),
         surname=name_on(events, day, "surname"),
+        given_name=name_on(events, day, "given_name"),
+        parent_name=name_on(events, day, "parent_name"),
         sex=name_on(events, day, "sex"),
+        script=getattr(getattr(last(of(events, Citizen, until=day)), "data", None), "script", None),
     )
+
+
+# --- which polling station covers an address --------------------------------------------------------------------------
+
+
+def stations(events: Events, municipality: str, day: date) -> dict[str, Any]:
+    """The stations of a municipality in force on a day, by code; only regular ones cover addresses."""
+    statements = of(events, PollingStation, PollingStationAbolished, until=day)
+    codes = {e.data.code for e in statements if e.data.municipality == municipality}
+    found = {}
+    for code in codes:
+        said = last(e for e in statements if (e.data.municipality, e.data.code) == (municipality, code))
+        if isinstance(said.data, PollingStation) and said.data.kind == "regular":
+            found[code] = said.data
+    return found
+
+
+def specificity(entry: Any, settlement: str | None, street: str | None, house_number: str | None) -> int:
+    """How specifically an entry of a catchment names an address: 4 numbers of a street … 1 everything; 0 not at all."""
+    if entry.settlement is not None and (settlement is None or fold(entry.settlement) != fold(settlement)):
+        return 0
+    if entry.street is None:
+        return 1 if entry.settlement is None else 2
+    if street is None or fold(entry.street) != fold(street):
+        return 0
+    if (entry.from_, entry.to, entry.parity) == (None, None, None):
+        return 3
+    digits = "".join(takewhile(str.isdigit, (house_number or "").strip()))
+    if not digits:  # "bb": only entries without numbers match
+        return 0
+    number = int(digits)
+    low = 0 if entry.from_ is None else entry.from_
+    high = number if entry.to is None else entry.to
+    odd_or_even = entry.parity is None or entry.parity == ("odd" if number % 2 else "even")
+    return 4 if low <= number <= high and odd_or_even else 0
+
+
+def station_of(
+    known: Iterable[Event],
+    municipality: str,
+    day: date,
+    *,
+    settlement: str | None,
+    street: str | None,
+    house_number: str | None,
+) -> tuple[str | None, bool]:
+    """The station that covers an address on a day, and whether another one covers it just as specifically."""
+    best = {
+        code: max((specificity(entry, settlement, street, house_number) for entry in station.catchment), default=0)
+        for code, station in stations(live(known), municipality, day).items()
+    }
+    most = max(best.values(), default=0)
+    codes = sorted(code for code, how in best.items() if how == most and most > 0)
+    return (codes[0] if codes else None), len(codes) > 1
 
 
 # --- the roll of an election ------------------------------------------------------------------------------------------

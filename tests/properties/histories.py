@@ -2,13 +2,19 @@
 
 Days lie close together, so that several events fall on one day, and the persons come of age among them: whoever asks
 every day of ``WINDOW`` and one far on either side has asked them all.
+
+A history is decoded from a few bytes for each event, one after the other: drawing every choice by itself would cost
+five times as much as putting both readings to it. Fewer and smaller bytes make a shorter and simpler history, so that
+what fails is shrunk as ever. ``PROPERTY_EXAMPLES`` and ``--hypothesis-seed`` say how many, and which.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import TypeVar
 from uuid import UUID
 
 from hypothesis import HealthCheck, Phase, settings
@@ -67,140 +73,238 @@ ELECTION = "general-2024"
 NUMBERS = ["0101970100001", "0101970100002", "0101970100003"]
 #: The order of the stream ids is not that of the numbers.
 STREAMS = dict(zip(NUMBERS, [UUID(int=20), UUID(int=10), UUID(int=30)], strict=True))
-#: Births whose 18th birthday lies in the window, on and beside 29 February (2006 has none; 2024 has one), and long ago.
-BIRTHS = [date(1970, 1, 1), date(2006, 2, 28), date(2006, 3, 1), date(2006, 3, 4)]
+#: Births whose 18th birthday lies in the window, on and beside 29 February (2006 has none; 2024 has one), long ago, and
+#: on 29 February.
+BIRTHS = [date(1970, 1, 1), date(2006, 2, 28), date(2006, 3, 1), date(2006, 3, 4), date(2004, 2, 29)]
 
 _TIMES = [datetime(2024, 3, 1, hour, tzinfo=UTC) for hour in (8, 8, 9)]
-days = st.sampled_from(DAYS)
-municipalities = st.sampled_from(MUNICIPALITIES)
-_registry = st.sampled_from(["registry-office:10049", "registry-office:20010"])
-_court = st.sampled_from(["court:basic-court-bihac", "court:basic-court-brcko"])
-_ministry = st.just("ministry:civil-affairs")
+
+Option = TypeVar("Option")
 
 
-def _build(type_: type[AnyData], sender: st.SearchStrategy[str], /, **members: st.SearchStrategy[Any]) -> Any:
-    return st.tuples(sender, st.fixed_dictionaries(members).map(lambda m: (type_, m)))
+class Choices:
+    """The choices of one event, out of its bytes."""
+
+    #: Bytes of an event; enough for every choice of every type.
+    SIZE = 10
+
+    def __init__(self, drawn: bytes) -> None:
+        self._left = int.from_bytes(drawn, "big")
+
+    def of(self, options: Sequence[Option], /) -> Option:
+        """One of these."""
+        self._left, which = divmod(self._left, len(options))
+        return options[which]
 
 
-def _local(prefix: str) -> st.SearchStrategy[str]:
-    return municipalities.map(lambda code: f"{prefix}:{code}")
+#: What makes (authority, data) about a number, effective on a day, out of choices and the events so far.
+Statement = Callable[[Choices, str, date, list[Event]], tuple[str, AnyData]]
+
+_REGISTRIES = ["registry-office:10049", "registry-office:20010"]
+_COURTS = ["court:basic-court-bihac", "court:basic-court-brcko"]
+_MINISTRY = "ministry:civil-affairs"
+_SURNAMES = ["Hadžić", "Kovač", "Šarić"]
+_GIVEN = ["Amra", "Sanja"]
+_STREETS = [None, "Bosanska", "Krupska"]
+_HOUSES = [None, "1", "2a", "bb"]
 
 
-_names = st.sampled_from(["Hadžić", "Kovač", "Šarić"])
-_option = st.one_of(
-    st.fixed_dictionaries({"option": st.sampled_from(["regular", "mail", "mobile-team"])}),
-    st.fixed_dictionaries(
-        {"option": st.sampled_from(["in-person-1991", "absentee-1991"]), "municipality_1991": municipalities}
-    ),
-    st.fixed_dictionaries({"option": st.just("diplomatic-mission"), "mission": st.just("Wien")}),
+def _registry_office(c: Choices, jmb: str, on: date, events: list[Event]) -> tuple[str, AnyData]:
+    sender = c.of(_REGISTRIES)
+    match c.of(("citizen", "personal-data", "death")):
+        case "citizen":
+            return sender, Citizen(
+                jmb=jmb,
+                effective_on=on,
+                surname=c.of(_SURNAMES),
+                given_name=c.of(_GIVEN),
+                parent_name="Ivan",
+                sex=c.of("FFFM"),  # type: ignore[arg-type]
+                born_on=c.of(BIRTHS),
+                script=c.of((None, "Latn", "Cyrl")),
+            )
+        case "personal-data":
+            return sender, PersonalData(
+                jmb=jmb,
+                effective_on=on,
+                surname=c.of((None, *_SURNAMES)),
+                given_name=c.of((None, *_GIVEN)),
+                parent_name=c.of((None, "Marko")),
+                sex=c.of((None, "F", "M")),
+                born_on=c.of((None, None, *BIRTHS)),
+            )
+        case _:
+            return sender, Death(jmb=jmb, effective_on=on)
+
+
+def _residence_authority(c: Choices, jmb: str, on: date, events: list[Event]) -> tuple[str, AnyData]:
+    here = c.of(MUNICIPALITIES)
+    sender, kind = f"residence-authority:{here}", c.of(("permanent", "permanent", "permanent", "temporary", "abroad"))
+    begins = c.of((True, False))
+    if kind == "abroad":
+        if not begins:
+            return sender, ResidenceEnded(jmb=jmb, effective_on=on, kind="abroad")
+        return sender, Residence(jmb=jmb, effective_on=on, kind="abroad", country="AT", foreign_address="Ring 1, Wien")
+    if not begins:
+        return sender, ResidenceEnded(jmb=jmb, effective_on=on, kind=kind, municipality=here)  # type: ignore[arg-type]
+    return sender, Residence(
+        jmb=jmb,
+        effective_on=on,
+        kind=kind,  # type: ignore[arg-type]
+        municipality=here,
+        settlement=c.of(("Grad", "Selo")),
+        street=c.of(_STREETS),
+        house_number=c.of(_HOUSES),
+    )
+
+
+def _ministry(c: Choices, jmb: str, on: date, events: list[Event]) -> tuple[str, AnyData]:
+    match c.of(("citizenship", "citizenship-ended", "refugee-status", "refugee-status-ended")):
+        case "citizenship":
+            others = c.of(((), ("AT",)))
+            return _MINISTRY, Citizenship(jmb=jmb, effective_on=on, other_citizenships=others)
+        case "citizenship-ended":
+            return _MINISTRY, CitizenshipEnded(jmb=jmb, effective_on=on)
+        case "refugee-status":
+            return _MINISTRY, RefugeeStatus(jmb=jmb, effective_on=on, municipality_1991=c.of(MUNICIPALITIES))
+        case _:
+            return _MINISTRY, RefugeeStatusEnded(jmb=jmb, effective_on=on)
+
+
+def _court(c: Choices, jmb: str, on: date, events: list[Event]) -> tuple[str, AnyData]:
+    sender = c.of(_COURTS)
+    match c.of(("withdrawn", "restored", "barred", "ended")):
+        case "withdrawn":
+            extent = c.of(("full", "full", "partial"))
+            return sender, CapacityWithdrawn(jmb=jmb, effective_on=on, extent=extent)  # type: ignore[arg-type]
+        case "restored":
+            return sender, CapacityRestored(jmb=jmb, effective_on=on)
+        case "barred":
+            ground = c.of(("1.6", "1.7", "1.7a"))
+            return sender, VotingBarred(jmb=jmb, effective_on=on, ground=ground, cause="sentence")  # type: ignore[arg-type]
+        case _:
+            # A bar that came before, or one that will or may come.
+            bars = [(e.id, e.source) for e in events if isinstance(e.data, VotingBarred | VotingBarEnded)]
+            ends, source = c.of(bars) if bars else (_id(len(events) + 2), None)
+            return sender, VotingBarEnded(jmb=jmb, effective_on=on, ends=ends, ends_source=c.of((source, None)))
+
+
+def _commission_of(c: Choices) -> str:
+    kind = c.of(("cec", "municipal-commission", "municipal-commission"))
+    return kind if kind == "cec" else f"{kind}:{c.of(MUNICIPALITIES)}"
+
+
+def _option(c: Choices, jmb: str, on: date, events: list[Event]) -> tuple[str, AnyData]:
+    name = c.of(("regular", "mail", "mobile-team", "in-person-1991", "absentee-1991", "diplomatic-mission"))
+    return _commission_of(c), VotingOption(
+        jmb=jmb,
+        effective_on=on,
+        option=name,  # type: ignore[arg-type]
+        municipality_1991=c.of(MUNICIPALITIES) if name.endswith("-1991") else None,
+        mission="Wien" if name == "diplomatic-mission" else None,
+        election=c.of((None, None, ELECTION, "another")),
+    )
+
+
+def _report(c: Choices, jmb: str, on: date, events: list[Event]) -> tuple[str, AnyData]:
+    return _commission_of(c), ReportedDeceased(jmb=jmb, effective_on=on)
+
+
+def _replacement(c: Choices, jmb: str, on: date, events: list[Event]) -> tuple[str, AnyData]:
+    another = c.of([number for number in NUMBERS if number != jmb])
+    return f"residence-authority:{c.of(MUNICIPALITIES)}", JmbReplaced(jmb=jmb, effective_on=on, new_jmb=another)
+
+
+def _entity_option(c: Choices, jmb: str, on: date, events: list[Event]) -> tuple[str, AnyData]:
+    entity = c.of(("FBiH", "RS"))
+    return f"residence-authority:{BRCKO}", EntityOption(jmb=jmb, effective_on=on, entity=entity)  # type: ignore[arg-type]
+
+
+#: By chapter, so that each has its share.
+_STATEMENTS: Sequence[Statement] = (
+    _registry_office,
+    _residence_authority,
+    _ministry,
+    _court,
+    _option,
+    _option,
+    _report,
+    _replacement,
+    _entity_option,
 )
-_options = st.tuples(_option, st.sampled_from([None, None, ELECTION, "another"])).map(
-    lambda pair: (VotingOption, {**pair[0], "election": pair[1]})
-)
-_commission = st.one_of(st.just("cec"), _local("municipal-commission"), _local("municipal-commission"))
+#: Voters of one place, who move and choose how to vote, and little else.
+_OF_OPTIONS: Sequence[Statement] = (*_STATEMENTS, *[_option] * 10, _entity_option)
 
-_permanent = st.sampled_from(["permanent", "permanent", "permanent", "temporary"])
 
-#: (authority, (type, members without number and day)), by chapter, so that each has its share; a bar's end gets the
-#: bar it names when the history is known.
-_registry_offices = st.one_of(
-    _build(
-        Citizen,
-        _registry,
-        surname=_names,
-        given_name=st.just("Amra"),
-        parent_name=st.just("Ivan"),
-        sex=st.sampled_from(["F", "F", "F", "M"]),
-        born_on=st.sampled_from(BIRTHS),
-    ),
-    _build(PersonalData, _registry, surname=st.none() | _names, born_on=st.none() | st.sampled_from(BIRTHS)),
-    _build(Death, _registry),
-)
-_residence_authorities = st.one_of(
-    _build(Residence, _local("residence-authority"), kind=_permanent),
-    _build(ResidenceEnded, _local("residence-authority"), kind=_permanent),
-)
-_ministries = st.one_of(
-    _build(Citizenship, _ministry, other_citizenships=st.sampled_from([(), ("AT",)])),
-    _build(CitizenshipEnded, _ministry),
-    _build(RefugeeStatus, _ministry, municipality_1991=municipalities),
-    _build(RefugeeStatusEnded, _ministry),
-)
-_courts = st.one_of(
-    _build(CapacityWithdrawn, _court, extent=st.sampled_from(["full", "full", "partial"])),
-    _build(CapacityRestored, _court),
-    _build(VotingBarred, _court, ground=st.sampled_from(["1.6", "1.7", "1.7a"]), cause=st.just("sentence")),
-    _build(VotingBarEnded, _court),
-)
-_statements: list[st.SearchStrategy[Any]] = [
-    _registry_offices,
-    _residence_authorities,
-    _ministries,
-    _courts,
-    st.tuples(_commission, _options),
-    st.tuples(_commission, _options),
-    _build(ReportedDeceased, _commission),
-    _build(JmbReplaced, _local("residence-authority"), new_jmb=st.sampled_from(NUMBERS)),
-    _build(EntityOption, st.just("residence-authority:30163"), entity=st.sampled_from(["FBiH", "RS"])),
-]
+def _id(position: int) -> str:
+    """Ids are not in the order of arrival, so that R-tie cannot follow it by chance."""
+    return f"n{(position * 37) % 101:03}"
+
+
+class _Recorder:
+    """The events in the order recorded: positions 1, 2, 3 …"""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._versions: dict[UUID, int] = {}
+
+    def record(self, authority: str, data: AnyData, stream: UUID, time: datetime) -> None:
+        position = len(self.events) + 1
+        version = self._versions[stream] = self._versions.get(stream, 0) + 1
+        source = f"urn:cvr:authority:{authority}"
+        recorded_at = datetime(2024, 4, 1, tzinfo=UTC) + timedelta(minutes=position)
+        self.events.append(Event(position, stream, version, recorded_at, source, _id(position), time, data))
+
+    def begin(self, c: Choices, jmb: str, of_options: bool) -> None:
+        """One who is entered, or will be."""
+        born_on = c.of(BIRTHS[:2])
+        named = {"surname": "Begić", "given_name": "Amra", "parent_name": "Ivan", "sex": "F", "born_on": born_on}
+        citizen = Citizen(jmb=jmb, effective_on=FIRST, **named)  # type: ignore[arg-type]
+        self.record("registry-office:10049", citizen, STREAMS[jmb], _TIMES[0])
+        home, settlement = (BIHAC, "Selo") if of_options else (c.of(MUNICIPALITIES), "Grad")
+        lives = Residence(jmb=jmb, effective_on=FIRST, kind="permanent", municipality=home, settlement=settlement)
+        self.record(f"residence-authority:{home}", lives, STREAMS[jmb], _TIMES[0])
+
+    def go_on(self, c: Choices, known: Sequence[str], statements: Sequence[Statement]) -> None:
+        """One more notice, or the annulment of one before."""
+        time = c.of(_TIMES)
+        taken_back = c.of((False, False, False, False, False, True)) if self.events else False
+        if taken_back:
+            target = c.of(self.events)
+            if not isinstance(target.data, Annulment):
+                authority = target.source.removeprefix("urn:cvr:authority:")
+                self.record(authority, Annulment(annuls=target.id, reason="error"), target.stream, time)
+            return
+        jmb, on = c.of(known), c.of(DAYS)
+        authority, data = c.of(statements)(c, jmb, on, self.events)
+        self.record(authority, data, STREAMS[jmb], time)
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, most: int = 25, numbers: int = 3, of_options: bool = False) -> list[Event]:
-    """Events in the order recorded: positions 1, 2, 3 …; most histories begin with persons who are entered.
+def histories(draw: st.DrawFn, *, most: int = 40, numbers: int = 3, of_options: bool = False) -> list[Event]:
+    """Events in the order recorded; most histories begin with persons who are entered.
 
-    ``of_options``: voters of one place, who move and choose how to vote, and little else.
+    ``most``: so many events at most; ``of_options``: voters of one place, who move and choose how to vote.
     """
-    statements = [*_statements, *_statements[4:6] * 5, _statements[-1]] if of_options else _statements
-    known = NUMBERS[: draw(st.integers(1, numbers))]
-    events: list[Event] = []
-    versions: dict[UUID, int] = {}
-
-    def record(authority: str, data: AnyData, stream: UUID, time: datetime) -> None:
-        position = len(events) + 1
-        versions[stream] = versions.get(stream, 0) + 1
-        source = f"urn:cvr:authority:{authority}"
-        recorded_at = datetime(2024, 4, 1, tzinfo=UTC) + timedelta(minutes=position)
-        # Ids are not in the order of arrival, so that R-tie cannot follow it by chance.
-        number = f"n{(position * 37) % 101:03}"
-        events.append(Event(position, stream, versions[stream], recorded_at, source, number, time, data))
-
-    if of_options or draw(st.sampled_from([True, True, True, False])):
+    statements = _OF_OPTIONS if of_options else _STATEMENTS
+    recorder = _Recorder()
+    c = Choices(draw(st.binary(min_size=4, max_size=4)))
+    known = NUMBERS[: c.of(range(numbers)) + 1]
+    if of_options or c.of((True, True, True, False)):
         for number in known:
-            born_on = draw(st.sampled_from(BIRTHS[:2]))
-            named = {"surname": "Begić", "given_name": "Amra", "parent_name": "Ivan", "sex": "F", "born_on": born_on}
-            citizen = Citizen(jmb=number, effective_on=FIRST, **named)  # type: ignore[arg-type]
-            record("registry-office:10049", citizen, STREAMS[number], _TIMES[0])
-            home, settlement = (BIHAC, "Selo") if of_options else (draw(municipalities), "Grad")
-            lives = Residence(
-                jmb=number, effective_on=FIRST, kind="permanent", municipality=home, settlement=settlement
-            )
-            record(f"residence-authority:{home}", lives, STREAMS[number], _TIMES[0])
-    for _ in range(draw(st.integers(0, most - len(events)) | st.just(most - len(events)))):
-        if events and draw(st.sampled_from([False] * 5 + [True])):
-            target = draw(st.sampled_from(events))
-            if not isinstance(target.data, Annulment):
-                authority = target.source.removeprefix("urn:cvr:authority:")
-                taken_back = Annulment(annuls=target.id, reason="error")
-                record(authority, taken_back, target.stream, draw(st.sampled_from(_TIMES)))
-            continue
-        authority, (kind, members) = draw(draw(st.sampled_from(statements)))
-        jmb = draw(st.sampled_from(known))
-        if kind is JmbReplaced and members["new_jmb"] == jmb:
-            continue
-        if kind in (Residence, ResidenceEnded):
-            members = {**members, "municipality": authority.partition(":")[2]}
-            if kind is Residence:
-                members["settlement"] = draw(st.sampled_from(["Grad", "Selo"]))
-        if kind is VotingBarEnded:
-            bars = [e for e in events if isinstance(e.data, VotingBarred | VotingBarEnded)]
-            # A bar that came before, or one that will or may come.
-            candidates: list[tuple[str, str | None]] = [(e.id, e.source) for e in bars]
-            ends, source = draw(st.sampled_from(candidates or [("n074", None)]))
-            members = {"ends": ends, "ends_source": draw(st.sampled_from([source, None]))}
-        data = kind(jmb=jmb, effective_on=draw(days), **members)
-        record(authority, data, STREAMS[jmb], draw(st.sampled_from(_TIMES)))
-    return events
+            recorder.begin(c, number, of_options)
+    left = most - len(recorder.events)
+    # One in five is as long as it may be.
+    size = min(left, draw(st.integers(0, left + left // 4)))
+    for drawn in draw(drawn_choices(size)):
+        recorder.go_on(Choices(drawn), known, statements)
+    return recorder.events
+
+
+@cache
+def drawn_choices(size: int) -> st.SearchStrategy[list[bytes]]:
+    """The bytes of so many events."""
+    return st.lists(st.binary(min_size=Choices.SIZE, max_size=Choices.SIZE), min_size=size, max_size=size)
 
 
 def streams_of(events: list[Event]) -> dict[UUID, list[Event]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from random import Random
 from uuid import UUID
 
@@ -10,18 +11,31 @@ from hypothesis import strategies as st
 
 from register.law.dossier import Stretch, on_day, timeline
 from register.law.events import Event
+from register.law.parameters import LAW, PARAMETERS, Dated, Law, law_of
 from register.law.persons import members, persons
 from tests import naive
 from tests.properties.histories import STREAMS, WINDOW, histories, streams_of, tried
 
+#: The voting age is 18, 16 from within the days of the histories on, 20 from some days later on.
+REFORMS = law_of(
+    {
+        **PARAMETERS,
+        "voting_age": (
+            *PARAMETERS["voting_age"],
+            Dated(date(2024, 2, 28), 16, "a later law"),
+            Dated(date(2024, 3, 3), 20, "a later law"),
+        ),
+    }
+)
 
-def product(events: list[Event]) -> dict[UUID, tuple[Stretch, ...]]:
-    return {person: timeline(of_person) for person, of_person in persons(streams_of(events)).items()}
+
+def product(events: list[Event], law: Law = LAW) -> dict[UUID, tuple[Stretch, ...]]:
+    return {person: timeline(of_person, law) for person, of_person in persons(streams_of(events)).items()}
 
 
-def assert_same(events: list[Event]) -> None:
+def assert_same(events: list[Event], law: Law = LAW) -> None:
     """Both readings part the numbers into the same persons, and say the same of each on every day."""
-    answers = product(events)
+    answers = product(events, law)
     expected = {
         min(STREAMS[n] for n in p if any(e.stream == STREAMS[n] for e in events)): p for p in naive.people(events)
     }
@@ -29,19 +43,25 @@ def assert_same(events: list[Event]) -> None:
     for person, numbers in expected.items():
         for day in WINDOW:
             told = on_day(answers[person], day)
-            want = naive.answer(events, numbers, day)
+            want = naive.answer(events, numbers, day, law.in_force(day).voting_age)
             got = naive.Answer(**{name: getattr(told, name) for name in naive.Answer.__dataclass_fields__})
             assert got == want, f"{person} on {day}"
 
 
-@tried(200)
+@tried(300)
 @given(histories())
 def test_both_readings_agree_on_every_day(events: list[Event]) -> None:
     assert_same(events)
 
 
-@tried(40)
+@tried(100)
 @given(histories(most=15))
+def test_both_readings_agree_on_every_day_of_a_law_that_changes(events: list[Event]) -> None:
+    assert_same(events, REFORMS)
+
+
+@tried(40)
+@given(histories(most=20))
 def test_both_readings_agree_at_every_position(events: list[Event]) -> None:
     for position in range(len(events) + 1):
         assert_same(events[:position])
