@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
-from typing import Final
+from datetime import date, timedelta
+from typing import Final, NamedTuple
 
 from register.law.calendar import calendar_of
 from register.law.deficiencies.case import Case, about_notice, finding, key_of, sender
@@ -82,84 +83,139 @@ def end_of_another_residence(case: Case) -> Iterator[Finding]:
 
     An end on the day of the move itself is that of the residence left on that day.
     """
-    for event, end in case.of(ResidenceEnded):
-        if end.kind != "permanent":
-            continue
-        on_the_day = _residence_on(case, end, 0)
-        if end.municipality not in (_municipality(on_the_day), _municipality(_residence_on(case, end, 1))):
-            beside = () if on_the_day is None else (case.carrying(on_the_day),)
-            yield about_notice(case, "end-of-another-residence", event, *beside)
+    ends = case.of(ResidenceEnded)
+    homes = [(event, data) for event, data in case.of(Residence) if data.kind == "permanent"] if ends else []
+    since = [data.effective_on for _, data in homes]
+    for event, end in ends:
+        until, before = bisect_right(since, end.effective_on), bisect_left(since, end.effective_on)
+        own = {data.municipality for place in (until, before) for _, data in homes[max(place - 1, 0) : place]}
+        if end.kind == "permanent" and end.municipality not in own:
+            yield about_notice(
+                case, "end-of-another-residence", event, *(e for e, _ in homes[max(until - 1, 0) : until])
+            )
 
 
-def _residence_on(case: Case, end: ResidenceEnded, days_before: int) -> Residence | None:
-    """The last permanent residence up to the day of an end, or days before it; also one ended."""
-    until = end.effective_on - timedelta(days=days_before)
-    last = None
-    for _, data in case.of(Residence):
-        if data.kind == "permanent" and data.effective_on <= until:
-            last = data
-    return last
+class Judged(NamedTuple):
+    """An option, and whether its sender is competent for the person and the person can choose it, on its day."""
+
+    event: Event
+    option: VotingOption
+    concerned: bool
+    at_home: bool
 
 
-def _municipality(residence: Residence | None) -> str | None:
-    return None if residence is None else residence.municipality
+def judged(case: Case) -> list[Judged]:
+    """The options about a person in order, each judged by the facts of the end of its day and the options before it.
+
+    That is how :mod:`register.law.dossier` takes them: those that are not validly made leave the one before in force.
+    """
+    found: list[Judged] = []
+    standing: VotingOption | None = None
+    facts_of = _FactsByDay(case)
+    for event, option in case.of(VotingOption):
+        facts = facts_of.end_of(option.effective_on)
+        facts.standing_option = standing
+        municipality = commission_of(event)
+        at_home = permanent_residence(facts) is not None or facts.refugee is not None
+        found.append(Judged(event, option, municipality is None or concerns(facts, municipality), at_home))
+        if _is_lasting(option) and option_takes_effect(facts, event, option):
+            standing = option
+    return found
 
 
-def option_without_residence(case: Case) -> Iterator[Finding]:
+class _FactsByDay:
+    """What is known of a person at the end of a day, but for options and reports of a death, which the rest judges."""
+
+    def __init__(self, case: Case) -> None:
+        self._rest = [event for event, data in case.notices if not isinstance(data, VotingOption | ReportedDeceased)]
+        self._known: dict[date, Facts] = {}
+
+    def end_of(self, day: date) -> Facts:
+        if day not in self._known:
+            self._known[day] = facts_on(self._rest, day) or Facts(None, "")
+        return self._known[day]
+
+
+def option_without_residence(case: Case, options: Sequence[Judged]) -> Iterator[Finding]:
     """Options by mail or at a mission of one without permanent residence or refugee status then (Art. 1.5(2), 20.8(6)).
 
     They count as not made.
     """
-    for event, option in case.of(VotingOption):
-        if option.option in ("mail", "diplomatic-mission"):
-            facts = _before(case, event, option)
-            if permanent_residence(facts) is None and facts.refugee is None:
-                yield about_notice(case, "option-without-residence", event)
+    for made in options:
+        if _needs_home(made.option) and not made.at_home:
+            yield about_notice(case, "option-without-residence", made.event)
 
 
-def foreign_commission(case: Case) -> Iterator[Finding]:
+def foreign_commission(case: Case, options: Sequence[Judged]) -> Iterator[Finding]:
     """Notices of a commission about one who neither resided nor counted with it on that day (Art. 3.5(3)5).
 
     They are without effect.
     """
-    for event, option in case.of(VotingOption):
-        municipality = commission_of(event)
-        if municipality is not None and not concerns(_before(case, event, option), municipality):
-            yield about_notice(case, "foreign-commission", event)
+    for made in options:
+        if not made.concerned:
+            yield about_notice(case, "foreign-commission", made.event)
+    lasting = [made for made in options if _is_made(made) and _is_lasting(made.option)]
+    since = [made.option.effective_on for made in lasting]
+    facts_of = _FactsByDay(case) if case.of(ReportedDeceased) else None
     for event, report in case.of(ReportedDeceased):
         municipality = commission_of(event)
-        facts = facts_on(case.events, report.effective_on)
-        if municipality is not None and facts is not None and not concerns(facts, municipality):
-            yield about_notice(case, "foreign-commission", event)
+        if municipality is not None and facts_of is not None:
+            facts = facts_of.end_of(report.effective_on)
+            place = bisect_right(since, report.effective_on)
+            facts.standing_option = lasting[place - 1].option if place else None
+            if not concerns(facts, municipality):
+                yield about_notice(case, "foreign-commission", event)
 
 
-def late_options(case: Case, elections: Sequence[ElectionCalled]) -> Iterator[Finding]:
+def late_options(case: Case, options: Sequence[Judged], elections: Sequence[ElectionCalled]) -> Iterator[Finding]:
     """Options after E-75 (early: the day the call sets) and up to E that would change the roll (Art. 3.6, practice).
 
     They do not count for this election. The key names the election: one notice may be late for two.
     """
-    options = [(e, o) for e, o in case.of(VotingOption) if o.option != "mobile-team"]
-    for called in elections if options else ():
+    made = [(each.event, each.option) for each in options if _is_made(each) and each.option.option != "mobile-team"]
+    for called in elections if made else ():
         until = calendar_of(called).options_until
-        for event, option in options:
-            if not until < option.effective_on <= called.day or option.election not in (None, called.election):
-                continue
-            taken = option_takes_effect(_before(case, event, option), event, option)
-            if taken and _changes_roll(case, option, called, Rolling(called.election, until)):
-                key = f"{key_of(event)} {called.election}"
-                yield finding(case, "late-option", key, sender(event), (event,))
+        late = [
+            (event, option)
+            for event, option in made
+            if until < option.effective_on <= called.day and option.election in (None, called.election)
+        ]
+        if not late:
+            continue
+        settled = _on_roll(case, called)
+        for event, option in late:
+            if settled is not None and _would_change(settled, option, called):
+                yield finding(case, "late-option", f"{key_of(event)} {called.election}", sender(event), (event,))
 
 
-def _changes_roll(case: Case, option: VotingOption, called: ElectionCalled, rolling: Rolling) -> bool:
-    """Whether a late option would, if it counted, change where or how the person stands on the roll."""
-    events = case.events
-    settled = facts_on(events, calendar_of(called).conclusion_day, rolling)
+def _needs_home(option: VotingOption) -> bool:
+    return option.option in ("mail", "diplomatic-mission")
+
+
+def _is_made(made: Judged) -> bool:
+    """Whether an option takes effect, as ``franchise.option_takes_effect`` has it."""
+    return made.concerned and (made.at_home or not _needs_home(made.option))
+
+
+def _is_lasting(option: VotingOption) -> bool:
+    """Whether it is a standing choice; the mobile team is a switch beside it."""
+    return option.election is None and option.option != "mobile-team"
+
+
+def _on_roll(case: Case, called: ElectionCalled) -> Facts | None:
+    """What the roll of an election knows of the person on the day of the conclusion; None for one not on it."""
+    calendar = calendar_of(called)
+    events, rolling = case.events, Rolling(called.election, calendar.options_until)
+    settled = facts_on(events, calendar.conclusion_day, rolling)
     on_the_day = facts_on(events, called.day, rolling)
     if settled is None or on_the_day is None or not residence_suffices(settled):
-        return False
-    rules = in_force(called.called_on)
-    if any(ground != "no-residence" for ground in grounds(on_the_day, called.day, rules)):
-        return False
+        return None
+    barred = grounds(on_the_day, called.day, in_force(called.called_on))
+    return None if any(ground != "no-residence" for ground in barred) else settled
+
+
+def _would_change(settled: Facts, option: VotingOption, called: ElectionCalled) -> bool:
+    """Whether a late option would, if it counted, change where or how the person stands on the roll."""
     if option.election is None and settled.election_option is not None:
         return False
     places = {would_count_in(settled, settled.option), would_count_in(settled, option)}
@@ -173,14 +229,3 @@ def _choice(option: VotingOption | None) -> tuple[str | None, ...]:
     if option is None:
         return ("regular", None, None, None, None)
     return (option.option, option.municipality_1991, option.country, option.foreign_address, option.mission)
-
-
-def _before(case: Case, event: Event, option: VotingOption) -> Facts:
-    """The facts by which an option is judged: of the end of its day, without it and the options R-tie puts after it."""
-    own = (option.effective_on, event.weight)
-    earlier = [
-        other
-        for other, data in case.notices
-        if not isinstance(data, VotingOption) or (data.effective_on, other.weight) < own
-    ]
-    return facts_on(earlier, option.effective_on) or Facts(None, option.jmb)

@@ -46,8 +46,6 @@ _RULES: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
     gaps.residence_without_citizen,
     gaps.citizen_without_residence,
     notices.end_of_another_residence,
-    notices.option_without_residence,
-    notices.foreign_commission,
     gaps.no_entity_option,
 )
 _ORDER: Final[dict[Kind, int]] = {kind: place for place, kind in enumerate(KINDS)}
@@ -71,7 +69,10 @@ def about_person(
             continue
         for rule in _RULES:
             found.extend(rule(case))
-        found.extend(notices.late_options(case, elections))
+        options = notices.judged(case)
+        found.extend(notices.option_without_residence(case, options))
+        found.extend(notices.foreign_commission(case, options))
+        found.extend(notices.late_options(case, options, elections))
     if len(found) > 1:
         found.sort(key=lambda finding: (_ORDER[finding.kind], finding.key))
     return found
