@@ -33,11 +33,13 @@ NAMES = {
     "CVR_CLOCK": "rehearsals only: the instant at which the clock starts, e.g. 2026-08-01T08:00:00Z",
     "CVR_DOCUMENTS": "where documents are kept: a path or an fsspec URL such as s3://… (default: a folder in CVR_DATA)",
     "CVR_DOCUMENT_LIMIT": "bytes of a document, at most (default 20971520)",
+    "CVR_RATE": "requests with notices that one authority may make in a second (default 2000)",
     "CVR_ORIGIN": "origin line of the transparency log (default cvr.localhost/register)",
 }
 """Every setting there is, with its meaning; `cvr --help` prints it."""
 
 DEFAULT_ORIGIN = "cvr.localhost/register"
+DEFAULT_RATE = 2000
 DEFAULT_DOCUMENT_LIMIT = 20 << 20
 
 
@@ -62,6 +64,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     documents: str | None = field(default=None, repr=False)
     document_limit: int = DEFAULT_DOCUMENT_LIMIT
+    rate: int = DEFAULT_RATE
 
     @property
     def documents_place(self) -> str:
@@ -111,6 +114,7 @@ def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         origin=origin,
         trusted_proxies=_networks("CVR_TRUSTED_PROXIES", given.get("CVR_TRUSTED_PROXIES", "")),
         documents=_place(folder, given.get("CVR_DOCUMENTS")),
+        rate=_bytes("CVR_RATE", given.get("CVR_RATE", str(DEFAULT_RATE))),
         document_limit=_bytes("CVR_DOCUMENT_LIMIT", given.get("CVR_DOCUMENT_LIMIT", str(DEFAULT_DOCUMENT_LIMIT))),
     )
 
@@ -165,7 +169,7 @@ def _place(folder: Path, text: str | None) -> str | None:
 
 def _bytes(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise SettingsError(f"{name} must be a number of bytes greater than 0")
+        raise SettingsError(f"{name} must be a whole number greater than 0")
     return int(text)
 
 

@@ -50,6 +50,8 @@ class Edge:
             await self._app(scope, receive, marking)
         except ClientDisconnect:
             pass  # nobody is left to be told
+        except AnswerCutError:
+            raise
         except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an answer
             _log.error("unexpected %s in %s\n%s", type(error).__name__, _route(scope), places(error))
             if status:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Annotated, Final, Literal, cast
+from uuid import uuid4
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -16,6 +17,7 @@ from register.access import current_caller, journal_look
 from register.access.signed import ACCEPTED, PROVISION
 from register.api import problems
 from register.api.description import NOTICES
+from register.api.rates import steady
 from register.api.signing import Vouched, vouched_for
 from register.api.streaming import MEDIA_TYPE as NDJSON
 from register.api.streaming import StreamedIntake
@@ -38,6 +40,8 @@ BATCH: Final = "application/cloudevents-batch+json"
 BATCH_LIMIT: Final = 10_000
 BATCH_BYTES: Final = 64 << 20
 PAGE: Final = 1_000
+#: Headers of the answer to a sender who all but stopped sending.
+SLOW: Final = {"Retry-After": "1", "Connection": "close"}
 _ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 router = APIRouter(tags=["senders"])
@@ -54,7 +58,7 @@ class RefusedNotice(msgspec.Struct, frozen=True, kw_only=True):
     notice: str
 
 
-@router.post("/v1/notices", openapi_extra=NOTICES, responses=problems.responses(400, 401, 403, 409, 413, 415, 422))
+@router.post("/v1/notices", openapi_extra=NOTICES, responses=problems.responses(400, 401, 403, 409, 413, 415, 422, 429))
 async def send_notices(
     request: Request,
     system: CurrentSystem,
@@ -63,8 +67,12 @@ async def send_notices(
 ) -> Response:
     """Take in notices: one, a batch, or a stream of any length (Art. 3.5)."""
     may_look(caller, "notices")
+    if (wait := system.rates.take(caller.authority or caller.sub)) is not None:
+        # Not in the journal: nothing was read, and who sends too much should not make us write as much.
+        refusal = _refusal("rate", "More requests have come from this authority than one may make in a second")
+        return problems.answer_problem(problem_of(refusal, uuid4()), {"Retry-After": str(wait)})
     feed = Feed("identity")
-    body: AsyncIterator[bytes] = request.stream()
+    body: AsyncIterator[bytes] = Request(request.scope, steady(request.receive)).stream()
     with ExitStack() as ending:
         try:
             kind = _media_type(request)
@@ -85,7 +93,8 @@ async def send_notices(
         except Refusal as refusal:
             await _beginning(body, feed)
             problem = await run_in_threadpool(system.intake.refuse, refusal, feed.beginning, caller, dry_run=dry_run)
-            return problems.answer_problem(problem, ACCEPTED if refusal.provision == PROVISION else None)
+            headers = ACCEPTED if refusal.provision == PROVISION else None
+            return problems.answer_problem(problem, SLOW if refusal.kind == "rate" else headers)
         if kind == ONE:
             return await _answer_one(system, caller, notices[0], dry_run, vouched)
         return await run_in_threadpool(_answer_batch, system, caller, notices, dry_run, vouched)

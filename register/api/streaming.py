@@ -15,12 +15,14 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from register.api.edge import AnswerCutError
+from register.api.rates import steady
 from register.api.signing import Vouched
 from register.api.spool import Spool
 from register.api.system import System
 from register.intake.answers import Answer, End
 from register.intake.batch import Tally, answer_lines, is_full
-from register.intake.lines import BrokenFeedError, Feed, Line
+from register.intake.lines import BrokenFeedError, Feed, Line, SlowFeedError
 from register.intake.plain import VERIFIED
 from register.intake.verdicts import Judged
 from register.law.competence import Caller
@@ -53,11 +55,13 @@ class StreamedIntake(Response):
         self._feed = feed
         self._trial = system.intake.trial() if dry_run else None
         self._vouched = vouched
+        self._closing = False
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Run the three tasks; an error of one ends the others, and leaves the answer without its end."""
         queue: Batches = asyncio.Queue(1)
         spool = Spool()
+        receive = steady(receive)
         receive = receive if self._vouched is None else self._vouched.receiving(receive)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -65,11 +69,13 @@ class StreamedIntake(Response):
                 tasks.create_task(self._record(queue, spool))
                 tasks.create_task(self._send(spool, send))
         except* _CutError:
-            pass  # what was answered is recorded, and nobody is left to tell
+            self._closing = False  # what was answered is recorded, and nobody is left to tell
         finally:
             spool.close()
             if self._vouched is not None:
                 self._vouched.close()
+        if self._closing:
+            raise AnswerCutError  # closes the connection: nobody waits for its sender any more
 
     async def _gather(self, receive: Receive, queue: Batches, tasks: asyncio.TaskGroup) -> None:
         lines: list[Line] = []
@@ -95,6 +101,7 @@ class StreamedIntake(Response):
                             await flush()
             lines.extend(self._feed.finish())
         except BrokenFeedError as error:
+            self._closing = isinstance(error, SlowFeedError)
             await flush()
             await queue.put(await run_in_threadpool(self._broken, error))
             return
@@ -135,7 +142,8 @@ class StreamedIntake(Response):
         try:
             while chunk := await spool.read():
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            if not self._closing:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         except OSError:
             raise _CutError from None
 

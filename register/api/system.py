@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from register.access import Verifier
 from register.acts.keys import KeyRing
 from register.api.metrics import Metrics
+from register.api.rates import Rates
 from register.api.readers import Readers
 from register.database import Database
 from register.excerpts.runs import Runs
@@ -53,6 +54,10 @@ class System:
     metrics: Metrics = field(default_factory=Metrics)
     readers: Readers = field(default_factory=Readers)
     unwell: Callable[[], Collection[str]] = tuple
+    rates: Rates = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rates", Rates(self.settings.rate))
 
 
 async def system_of(request: Request) -> System:

@@ -46,6 +46,12 @@ class SwollenFeedError(BrokenFeedError):
     kind: ProblemKind = "too-large"
 
 
+class SlowFeedError(BrokenFeedError):
+    """The sender has all but stopped sending."""
+
+    kind: ProblemKind = "rate"
+
+
 class Decoder(Protocol):
     """Undoes a content encoding (RFC 9110, section 8.4)."""
 
