@@ -30,6 +30,7 @@ NAMES: Final = (
     "intake",
     "intake-single",
     "projection",
+    "inspection",
     "replay",
     "asof",
     "register-page",

@@ -17,12 +17,15 @@ import msgspec
 
 from register.law.provisions import ProblemKind
 
+from .faults import FAULTS, fits, made
 from .notices import Line, Numbering, change, compact, day_text
 
 #: Share of lines around which something goes wrong.
 _SHARE: Final = 0.03
 #: So often a rare disorder that the dice name does not happen after all.
 _RARELY: Final = 0.9
+#: One line in so many is followed by notices that cannot stand.
+_FAULTY: Final = 1_000
 #: So many lines are put out of order together, and one in so many of them is held back until a later window.
 _WINDOW: Final = 2_000
 _HELD_BACK: Final = 100
@@ -39,8 +42,14 @@ class Mess:
     """Makes one feed messy. Deterministic in its own random numbers."""
 
     def __init__(self, rng: Random, numbering: Numbering, until: int, municipality_codes: tuple[str, ...]) -> None:
-        self._rng, self._numbering, self._until, self._codes = rng, numbering, until, municipality_codes
+        self._rng, self._numbering, self._codes = rng, numbering, municipality_codes
         self._pending = list(_DISORDERS)
+        self._faults = [fault for fault in FAULTS for _ in range(fault.times)]
+        #: What the makers of faults remember: the end of the feed, numbers used, the last one, a house moved into.
+        self.until = until
+        self.numbers: set[str] = set()
+        self.last_number: str | None = None
+        self.full_house: dict[str, Any] | None = None
 
     def messed(self, lines: Iterable[Line]) -> Iterator[Line]:
         """Yield the lines with what goes wrong around them, out of order within windows; memory stays bounded."""
@@ -64,6 +73,15 @@ class Mess:
             if disorder.fits(line):
                 self._pending.remove(disorder)
                 return disorder.make(self, line)
+        if self._faults and self._rng.random() * _WINDOW < 20 * len(FAULTS):
+            for fault in self._faults:
+                if fits(fault, line):
+                    self._faults.remove(fault)
+                    return made(self, fault, line)
+        if self._rng.random() * _FAULTY < 1:
+            fault = FAULTS[int(self._rng.random() * len(FAULTS))]
+            if fits(fault, line):
+                return made(self, fault, line)
         if self._rng.random() < _SHARE:
             disorder = _DISORDERS[int(self._rng.random() * len(_DISORDERS))]
             if disorder.fits(line) and not (disorder.rare and self._rng.random() < _RARELY):
@@ -72,14 +90,23 @@ class Mess:
 
     # --- pieces -----------------------------------------------------------------------------------------------------
 
-    def another(self, line: Line, data: dict[str, Any], *, source: str | None = None, kind: str | None = None) -> Line:
+    def another(
+        self,
+        line: Line,
+        data: dict[str, Any],
+        *,
+        source: str | None = None,
+        kind: str | None = None,
+        day: int | None = None,
+    ) -> Line:
         """Return a further notice, under a number of its own, on the day of ``line``; None takes a member out."""
-        sender, kind = source or line.source, kind or line.kind
-        number = self._numbering.next(sender, line.day)
+        sender, kind, day = source or line.source, kind or line.kind, day or line.day
+        number = self._numbering.next(sender, day)
         message = json.loads(line.body) | {"id": number, "source": f"urn:cvr:authority:{sender}"}
+        message["time"] = day_text(day) + message["time"][10:]
         message["type"] = f"ba.cvr.{kind}.v1"
         message["data"] = {name: value for name, value in data.items() if value is not None}
-        return Line(compact(message), sender, number, kind, line.day)
+        return Line(compact(message), sender, number, kind, day)
 
     def wrong(self, line: Line, expect: ProblemKind, **members: object) -> list[Line]:
         """Return a copy that must be refused, and the line."""
@@ -104,7 +131,7 @@ class Mess:
     def repeated(self, line: Line) -> list[Line]:
         """The same content again, with another time."""
         message = json.loads(line.body)
-        message["time"] = day_text(min(line.day + 2, self._until - 1)) + "T15:30:00Z"
+        message["time"] = day_text(min(line.day + 2, self.until - 1)) + "T15:30:00Z"
         return chained(line, msgspec.structs.replace(line, body=compact(message), expect="repeated", counted=False))
 
     def repeated_exactly(self, line: Line) -> list[Line]:
