@@ -51,6 +51,11 @@ _FILED: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
+_TOO_SLOW: Final[dict[int | str, dict[str, Any]]] = {
+    408: {**problems.responses(503)[503], "description": "The document did not come in time"}
+}
+
+
 class SlowError(Exception):
     """The sender is too slow."""
 
@@ -64,7 +69,7 @@ class SlowError(Exception):
             "content": {name: {"schema": {"type": "string", "format": "binary"}} for name in ENDINGS},
         }
     },
-    responses=problems.responses(400, 401, 403, 413, 415, 422, 503) | _FILED,
+    responses=problems.responses(400, 401, 403, 413, 415, 422, 503) | _TOO_SLOW | _FILED,
 )
 async def file_document(sha256: Sha256, request: Request, system: CurrentSystem, caller: CurrentCaller) -> Response:
     """Keep a document under its digest: 201 the first time its sender files it, 200 after that.
