@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI
 
+from register.api.errors import complete, notice_bodies, several
 from register.intake.answers import Answer, End, Problem, Receipt
 from register.intake.contracts import notice_reference
 
@@ -25,13 +27,15 @@ NOTICES: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/cloudevents+json": _content(notice_reference()),
+            "application/cloudevents+json": _content(notice_reference()) | {"examples": notice_bodies()},
             "application/cloudevents-batch+json": _content(
                 {"type": "array", "maxItems": 10_000, "items": notice_reference()}
-            ),
+            )
+            | {"example": several()},
             "application/x-ndjson": _content(
                 {"type": "string", "description": "One notice a line, any number; gzip or zstd by Content-Encoding"}
-            ),
+            )
+            | {"example": "".join(f"{json.dumps(notice, ensure_ascii=False)}\n" for notice in several())},
         },
     },
     "responses": {
@@ -65,4 +69,5 @@ def describe(app: FastAPI) -> dict[str, Any]:
             if "application/json" in found.get("content", {}):
                 found["description"] = "The request does not have the agreed form"
                 found["content"] = {"application/problem+json": _content({"$ref": _REF.format(name="Problem")})}
+    complete(app, description)
     return description
