@@ -111,9 +111,9 @@ async def list_first_loads(
 ) -> Response:
     """The first loads in force, by authority."""
     may_look(caller, "first-loads")
-    columns = (first_load.c.authority, first_load.c.until, first_load.c.position)
-    query = sa.select(*columns).distinct(first_load.c.authority)
-    query = query.order_by(first_load.c.authority, first_load.c.position.desc())
+    last = sa.select(sa.func.max(first_load.c.position)).group_by(first_load.c.authority)
+    query = sa.select(first_load.c.authority, first_load.c.until, first_load.c.position)
+    query = query.where(first_load.c.position.in_(last)).order_by(first_load.c.authority)
     if authority is not None:
         query = query.where(first_load.c.authority == authority)
 
