@@ -21,6 +21,10 @@ TABLES: Final = {
     "projection.link": "position",
     "projection.joined": "lower(known), stream",
     "projection.station": "municipality, code",
+    "projection.option": "position",
+    "projection.notice_lag": "day, authority, type, lag",
+    "projection.received": "day, authority, type",
+    "projection.control_total": "position",
 }
 
 
