@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
 from register.app.http import build
-from register.app.parts import calm_collector
+from register.app.parts import calm_collector, read_reference
+from register.audit.export.reading import MissingMandateError
+from register.audit.export.refolding import refold
+from register.audit.offline.command import key_line
+from register.audit.offline.exported import NotAnExportError, check_export
 from register.audit.processes import cores
 from register.audit.verify import Check, Parts, Report
 from register.audit.verify import verify as verify_all
@@ -24,9 +30,26 @@ _MARKS: Final = {"ok": "ok   ", "found": "WRONG", "not-checked": "-    "}
 
 
 def verify(
-    *, as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on standard output.")] = False
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on standard output.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="An auditor's export: checked offline, without database or network.")
+    ] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="With --export: fold the law again as well, from the export alone.")
+    ] = False,
+    key: Annotated[
+        str | None, typer.Option(help="With --export: the log's verifier key line as published, or a file with it.")
+    ] = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="With --export: a checkpoint kept from elsewhere; any number.")
+    ] = None,
 ) -> None:
     """Check event store, log, register and audit log against each other. Reads only; exit 2 when something is found."""
+    if export is not None:
+        raise typer.Exit(_verify_export(export, key, checkpoint or [], replay=replay))
+    if replay or key is not None or checkpoint:
+        raise typer.BadParameter("goes with --export only", param_hint="--replay, --key, --checkpoint")
     settings = read_settings()
     clock = current_clock(settings)
     with build(settings, clock=clock) as system, Steps() as steps:
@@ -50,6 +73,30 @@ def verify(
             print(line)
     if not report.ok:
         raise typer.Exit(2)
+
+
+def _verify_export(folder: Path, key: str | None, kept: Sequence[Path], *, replay: bool) -> int:
+    """The exit status: 0, or 2 when something is found. Raises typer.BadParameter for what is no export."""
+    with Steps() as steps:
+        try:
+            notes = tuple(path.read_bytes() for path in kept)
+            verdict = check_export(folder, key_line(key), notes, steps.advance)
+        except (NotAnExportError, OSError) as error:
+            raise typer.BadParameter(str(error), param_hint="--export") from None
+        report = None
+        if replay and verdict.ok:
+            processes = cores() if verdict.size >= WORTH_SPREADING else 1
+            try:
+                report = refold(folder, read_reference().keys(), processes=processes, progress=steps.advance)
+            except MissingMandateError as error:
+                raise typer.BadParameter(
+                    f"the law cannot be folded without what was sent by: {error}", param_hint="--replay"
+                ) from None
+    for line in (*verdict.lines(), *(lines(report) if report else [])):
+        print(line)
+    if replay and report is None:
+        print("The law was not folded again: the events are not those that were signed.")
+    return 0 if verdict.ok and (report is None or report.ok) else 2
 
 
 def lines(report: Report) -> list[str]:

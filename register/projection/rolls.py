@@ -38,7 +38,8 @@ LIST_ORDER: Final = (
     "no-entity-option",
 )
 
-_COLUMNS: Final[tuple[tuple[str, str], ...]] = (
+#: Columns of a roll behind election and number, with their types; the digest leaves out the first.
+ROLL_COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("person", "uuid"),
     ("list_kind", "text"),
     ("municipality", "text"),
@@ -172,9 +173,9 @@ def _write(connection: Connection, election: str, entries: Iterator[tuple[UUID, 
     """Write the entries in list order; how many, and the SHA-256 over the rows as CSV in that order."""
     connection.execute("CREATE TEMP TABLE unordered_roll (LIKE projection.roll, sort_key bytea) ON COMMIT DROP")
     connection.execute("ALTER TABLE unordered_roll ALTER no DROP NOT NULL, ALTER election DROP NOT NULL")
-    columns = (*_COLUMNS, ("sort_key", "bytea"))
+    columns = (*ROLL_COLUMNS, ("sort_key", "bytea"))
     copy(connection, "unordered_roll", columns, (_row(who, entry) for who, entry in entries), schema="pg_temp")
-    names = sql.SQL(", ").join(sql.Identifier(name) for name, _ in _COLUMNS)
+    names = sql.SQL(", ").join(sql.Identifier(name) for name, _ in ROLL_COLUMNS)
     connection.execute(
         sql.SQL(
             """
@@ -190,7 +191,7 @@ def _write(connection: Connection, election: str, entries: Iterator[tuple[UUID, 
 def _row(who: UUID, entry: RollEntry) -> tuple[Any, ...]:
     values = msgspec.structs.asdict(entry)
     key = sort_key(entry.surname, entry.given_name, entry.parent_name, entry.born_on)
-    return (who, *(values[name] for name, _ in _COLUMNS[1:]), key)
+    return (who, *(values[name] for name, _ in ROLL_COLUMNS[1:]), key)
 
 
 def _digest(connection: Connection, election: str) -> tuple[int, str]:
@@ -199,7 +200,7 @@ def _digest(connection: Connection, election: str) -> tuple[int, str]:
     connection.execute("SET LOCAL datestyle = 'ISO, YMD'")
     statement = sql.SQL(
         "COPY (SELECT no, {} FROM projection.roll WHERE election = {} ORDER BY no) TO STDOUT (FORMAT csv)"
-    ).format(sql.SQL(", ").join(sql.Identifier(name) for name, _ in _COLUMNS[1:]), election)
+    ).format(sql.SQL(", ").join(sql.Identifier(name) for name, _ in ROLL_COLUMNS[1:]), election)
     with connection.cursor().copy(statement) as out:
         for line in out:
             digest.update(line)

@@ -97,14 +97,14 @@ class Streams:
                     for table in TABLES
                 ),
             ]
-            for stream, (rows, named, *tables) in together(*sources):
+            for stream, (rows, named, stretches, audit, person) in together(*sources):
                 events = self._filed(rows, named, compared)
                 if stream in self._linked:
                     continue
                 known = [event for event in events if event.position <= self._position]
                 about_person = any(isinstance(event.data, AboutPerson) for event in known)
                 folded = fold(known) if about_person else _NOTHING
-                compare(stream, folded, tables, compared)
+                compare(stream, folded, [stretches, list(map(audit_as_read, audit)), person], compared)
         return compared
 
     @staticmethod
@@ -139,8 +139,8 @@ def compare_linked(connection: Connection, linked: Collection[UUID], position: i
         for table in TABLES
     ]
     seen: set[str] = set()
-    for person, tables in together(*sources):
-        compare(person, folded, tables, out)
+    for person, (stretches, audit, row) in together(*sources):
+        compare(person, folded, [stretches, list(map(audit_as_read, audit)), row], out)
         seen.add(person)
     for person in sorted((folded.stretches.keys() | folded.audit.keys() | folded.persons.keys()) - seen):
         compare(person, folded, [[], [], []], out)
@@ -148,14 +148,16 @@ def compare_linked(connection: Connection, linked: Collection[UUID], position: i
 
 
 def compare(person: str, folded: Folded, tables: Sequence[list[Any]], out: Compared) -> None:
-    """Compare a person's rows in the tables (stretches, audit entries, person) with what the events give."""
+    """Compare a person's rows in the tables with what the events give.
+
+    ``tables``: stretches; audit entries as :func:`audit_as_read` gives them; the person's own row.
+    """
     stretches, audit, persons = tables
     same = _compare_stretches(person, folded.stretches.get(person, []), stretches, out)
     expected = folded.audit.get(person, [])
     out.entries += len(expected)
-    found = [audit_as_read(row) for row in audit]
-    if found != expected:
-        _name_entries(person, expected, found, out.audit)
+    if audit != expected:
+        _name_entries(person, expected, audit, out.audit)
     whole = folded.persons.get(person)
     if same and persons != ([] if whole is None else [whole]):
         position = next((row[1] for row in (whole, *persons) if row is not None), None)
