@@ -6,8 +6,9 @@ in the journal, and what is recorded in the event store, before an answer is giv
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import cache
 from typing import Final
@@ -117,12 +118,24 @@ class Intake:
     def file(
         self, lines: Iterable[Line], caller: Caller, *, dry_run: bool = False
     ) -> Iterator[list[tuple[Line, Answer]]]:
-        """Take in lines of any number, in flat memory; each batch with its answers as soon as it is durable."""
+        """Take in lines of any number, in flat memory; each batch with its answers as soon as it is durable.
+
+        The next batch is judged while one is recorded. What reading
+        the lines raises ends it at once: a reader that may break off ends instead, and what came before is recorded.
+        """
         trial = self.trial() if dry_run else None
-        for batch in batches(lines):
-            judged = self.judge(batch, caller)
-            answers = self.record(judged, caller) if trial is None else self.rehearse(judged, trial, caller)
-            yield list(zip(batch, answers, strict=True))
+        with ThreadPoolExecutor(1, "judge") as pool:
+            judging: deque[Future[list[Judged]]] = deque()
+            for batch in batches(lines):
+                judging.append(pool.submit(self.judge, batch, caller))
+                if len(judging) > 1:
+                    yield self._answered(judging.popleft().result(), trial, caller)
+            while judging:
+                yield self._answered(judging.popleft().result(), trial, caller)
+
+    def _answered(self, judged: list[Judged], trial: Trial | None, caller: Caller) -> list[tuple[Line, Answer]]:
+        answers = self.record(judged, caller) if trial is None else self.rehearse(judged, trial, caller)
+        return [(item.line, answer) for item, answer in zip(judged, answers, strict=True)]
 
     def _answers(
         self, judged: Sequence[Judged], receipts: Sequence[Receipt], caller: Caller

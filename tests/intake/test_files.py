@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -17,6 +19,8 @@ from register.__main__ import main
 from register.access import Verifier
 from register.cli.clock import current_clock, server_clock
 from register.database import Database
+from register.intake.batch import Intake
+from register.intake.journal import Journal
 from register.intake.lines import PIECE, RATIO, UNQUESTIONED, Feed, Splitter, SwollenFeedError
 from register.intake.parse import MAX_BYTES
 from register.settings import Settings, read_settings
@@ -73,6 +77,62 @@ def test_a_file_is_taken_in_and_its_refused_lines_are_put_beside_it_with_reasons
     file_of(path, example("citizen"), example("death"))
     assert cvr("intake", name, "--as", REGISTRY) == 0
     assert not reasons.exists()
+
+
+def test_an_interrupted_file_goes_on_where_it_ended_unless_it_was_changed(
+    cvr: Run, tmp_path: Path, database: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("register.intake.batch.BATCH", 2)
+    notices = [enveloped(example("citizen", parent_name=f"Otac {n}"), id=f"n-{n}") for n in range(9)]
+    lines = [notices[0], b"{half\n", *notices[1:]]
+    path = file_of(tmp_path / "day.ndjson", *lines)
+    record, batches = Intake.record, iter(range(2))
+
+    def dying(*arguments: Any) -> Any:
+        if next(batches, None) is None:
+            raise OSError(28, "No space left on device")
+        return record(*arguments)
+
+    monkeypatch.setattr(Intake, "record", dying)
+    assert cvr("intake", "day.ndjson", "--as", REGISTRY) == 1
+    monkeypatch.setattr(Intake, "record", record)
+    assert (tmp_path / "day.ndjson.intake-state.json").exists()
+
+    capsys.readouterr()
+    assert cvr("intake", "day.ndjson", "--as", REGISTRY) == 2
+    assert "10 notices (4 of them by the run before)" in (said := capsys.readouterr().out)
+    assert "9 recorded, 0 repeated, 1 refused" in said
+    (reason,) = (tmp_path / "day.ndjson.refused.ndjson").read_text().splitlines()
+    assert json.loads(reason)["line"] == 2
+    assert not (tmp_path / "day.ndjson.intake-state.json").exists()
+
+    # Given a state of a file that begins otherwise by now, it is read from its beginning.
+    batches = iter(range(2))
+    monkeypatch.setattr(Intake, "record", dying)
+    assert cvr("intake", "day.ndjson", "--as", REGISTRY) == 1
+    monkeypatch.setattr(Intake, "record", record)
+    file_of(path, *notices)
+    assert cvr("intake", "day.ndjson", "--as", REGISTRY) == 0
+    assert "9 notices in" in (said := capsys.readouterr().out)
+    assert "0 recorded, 9 repeated, 0 refused" in said
+    with Store(database.psycopg) as store:
+        assert store.head() == 9
+
+
+@pytest.mark.parametrize(("name", "pack"), [("day.gz", gzip.compress), ("day.zst", zstandard.compress)])
+def test_a_packed_file_that_breaks_off_is_taken_in_so_far_and_is_in_the_journal(
+    cvr: Run, tmp_path: Path, database: Database, name: str, pack: Callable[[bytes], bytes]
+) -> None:
+    whole = pack(json.dumps(example("citizen")).encode() + b"\n") + pack(
+        random.Random(1).randbytes(4_000).hex().encode()
+    )
+    (tmp_path / name).write_bytes(whole[:-200])
+    assert cvr("intake", name, "--as", REGISTRY) == 1
+    with Store(database.psycopg) as store:
+        assert store.head() == 1
+    entries = Journal(database.engine).page(authority=REGISTRY)
+    assert {entry.refusal.kind for entry in entries} == {"malformed"}
+    assert entries[-1].line == whole[:-200]
 
 
 def test_a_dry_run_of_standard_input_records_nothing(
