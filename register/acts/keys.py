@@ -21,7 +21,7 @@ from register.acts.elections import CEC
 from register.law.competence import SENDERS, Caller, may_look, role_of
 from register.law.events import REGISTER, Event, RequestSigned, SenderKeyRegistered, SenderKeyRevoked
 from register.law.provisions import Fault, Refusal
-from register.store import ConcurrencyError, Pending, Receipt, Store
+from register.store import ConcurrencyError, Pending, Store
 from register.store.subjects import streams_of_kind
 
 #: For so many seconds it is remembered whether an authority must sign: a change elsewhere is known after that.
@@ -148,31 +148,26 @@ def revoke(
     return _one(store, authority, keyid), True
 
 
-def note_signed(
-    store: Store, signed: Signed, authority: str, positions: Span, *, now: datetime, salt: str
-) -> Receipt | None:
-    """The register notes that an authority signed a request; None when nothing was recorded from it.
+def request_signed(signed: Signed, authority: str, span: Span, *, now: datetime, salt: str) -> Pending | None:
+    """That an authority signed a request, to be put on record; None when nothing was recorded from it.
 
-    The same request again, with the same outcome, is ``repeated``: one sent twice is noted once.
+    The same request again, with the same outcome, is the same event: one sent twice is noted once.
     """
-    if positions.first is None or positions.last is None:
+    if span.first is None or span.last is None:
         return None
     signature = b64encode(signed.signature).decode()
-    outcome = f"{signature} {positions.notices} {positions.first} {positions.last}"
+    outcome = f"{signature} {span.notices} {span.first} {span.last}"
     data = RequestSigned(
         authority=authority,
         keyid=signed.keyid or "",
         signature_base=signed.base,
         signature=signature,
-        notices=positions.notices,
-        first=positions.first,
-        last=positions.last,
+        notices=span.notices,
+        first=span.first,
+        last=span.last,
     )
     act = f"request-signed:{hashlib.sha256(outcome.encode()).hexdigest()}"
-    (receipt,) = store.append([Pending(source=REGISTER, id=act, time=now, data=data, salt=salt)], now=now)
-    if receipt.refusal is not None:
-        raise receipt.refusal
-    return receipt
+    return Pending(source=REGISTER, id=act, time=now, data=data, salt=salt)
 
 
 class Span(msgspec.Struct):

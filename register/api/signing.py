@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from register.access.signed import PROVISION, Head, Signed, authenticate
-from register.acts.keys import Span, note_signed
+from register.acts.keys import Span, request_signed
 from register.api import problems
 from register.api.system import System
 from register.intake.answers import Answer
@@ -101,14 +101,16 @@ class Vouched:
         """
         if not (self.whole and self.fits):
             return False
-        if self._span.notices:
+        salt = b64encode(self._system.entropy(16)).decode()
+        noted = request_signed(self._signed, self._authority, self._span, now=self._system.clock(), salt=salt)
+        if noted is not None:
             try:
                 self._arrival.keep()
             except KeepingError as error:
                 raise _unkept(error) from None
-            salt = b64encode(self._system.entropy(16)).decode()
-            now = self._system.clock()
-            note_signed(self._system.store, self._signed, self._authority, self._span, now=now, salt=salt)
+            refusal = self._system.together.append(noted).refusal
+            if refusal is not None:
+                raise refusal
         return True
 
     def close(self) -> None:
