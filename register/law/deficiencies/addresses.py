@@ -13,10 +13,10 @@ from uuid import UUID
 
 import msgspec
 
-from register.law.alphabet import fold
 from register.law.calendar import Calendar
 from register.law.competence import municipality_of
 from register.law.deficiencies.kinds import Finding, Kind
+from register.law.deficiencies.names import alike
 from register.law.parameters import PARAMETERS, in_force
 
 #: How many arrivals at one address before a conclusion are no more than a large family's, or two; by day.
@@ -59,8 +59,8 @@ class Inhabited(msgspec.Struct, frozen=True, gc=False):
 
 
 def foreign_key(country: str, foreign_address: str) -> str:
-    """What two ways of writing one foreign address share: country, letters and digits, without case. Personal."""
-    return f"{country}\x1f{''.join(sign for sign in fold(foreign_address) if sign.isalnum())}"
+    """What two ways of writing one foreign address share: the country, and its words. Personal."""
+    return f"{country}\x1f{alike(foreign_address)}"
 
 
 def crowded(applications: Iterable[Application], limit: int) -> list[Finding]:
