@@ -58,7 +58,9 @@ class RefusedNotice(msgspec.Struct, frozen=True, kw_only=True):
     notice: str
 
 
-@router.post("/v1/notices", openapi_extra=NOTICES, responses=problems.responses(400, 401, 403, 409, 413, 415, 422, 503, 429))
+@router.post(
+    "/v1/notices", openapi_extra=NOTICES, responses=problems.responses(400, 401, 403, 409, 413, 415, 422, 503, 429)
+)
 async def send_notices(
     request: Request,
     system: CurrentSystem,

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -18,9 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from register.access.signed import _WEAK, AHEAD, OLDEST, Head, proves, read_public_key, signatures, verifies
 from register.api.system import System
 from register.audit.offline import ed25519
-from register.intake.documents import Arrival
+from register.audit.reading import held_still
+from register.audit.verify.documents import check_signed
+from register.intake.documents import Arrival, Shelf
 from register.law.events import Event, RequestSigned, SenderKeyRegistered
 from register.law.provisions import Refusal
+from register.store import Pending
 from tests.intake.conftest import NOW, REGISTRY, Notice, bearer, client, enveloped, example, system
 
 __all__ = ["bearer", "client", "system"]
@@ -489,8 +493,6 @@ async def test_the_log_line_of_an_event_gives_away_neither_signature_nor_digest(
 
 
 def test_what_is_kept_of_a_request_is_what_came(tmp_path: Any) -> None:
-    from register.intake.documents import Shelf
-
     shelf = Shelf(str(tmp_path), tmp_path)
     with shelf.arrival() as arrival:
         assert isinstance(arrival, Arrival)
@@ -499,3 +501,33 @@ def test_what_is_kept_of_a_request_is_what_came(tmp_path: Any) -> None:
         assert b"".join(arrival.pieces()) == b"a" * 300_000 + b"b"
         arrival.keep()
     shelf.check(hashlib.sha256(b"a" * 300_000 + b"b").hexdigest())
+
+
+async def test_verification_finds_a_signature_or_a_body_that_is_not_the_one_on_record(
+    system: System, register_key: Any, send: Any
+) -> None:
+    def found() -> list[tuple[str, int | None]]:
+        with held_still(system.database.dsn) as (_, connection):
+            check = check_signed(connection, system.store.head(), system.documents)
+        assert check.count == len(noted(system))
+        return [(finding.what, finding.position) for finding in check.findings]
+
+    await register_key()
+    await send(BODY, **sign(BODY))
+    assert found() == []
+    (event,) = noted(system)
+    assert isinstance(event.data, RequestSigned)
+    (path,) = (p for p in (system.settings.data / "documents" / "requests").rglob("*") if p.is_file())
+    path.write_bytes(BODY + b" ")
+    assert found() == [("body of a signed request: the file is not the one that was kept", event.position)]
+    path.write_bytes(BODY)
+
+    other = base64.b64encode(OTHER_KEY.sign(event.data.signature_base.encode())).decode()
+    for number, changed in enumerate(({"signature": other}, {"keyid": "never"}), start=1):
+        data = msgspec.structs.replace(event.data, **changed)
+        forged = Pending(source=event.source, id=f"forged-{number}", time=NOW, data=data, salt="c2FsdA==")
+        system.store.append([forged], now=NOW)
+    assert found() == [
+        ("the signature does not hold under the sender's key", event.position + 1),
+        ("no key of this name was registered for the sender before", event.position + 2),
+    ]

@@ -24,6 +24,8 @@ from register.api import documents as routes
 from register.api.system import System
 from register.app.http import build, create_app
 from register.app.parts import open_documents
+from register.audit.reading import held_still
+from register.audit.verify.documents import check_documents
 from register.database import Database
 from register.intake.documents import FORGOTTEN, Shelf
 from register.settings import Settings, SettingsError, read_settings
@@ -359,3 +361,24 @@ def test_what_a_killed_process_left_is_cleared_away_after_a_day(tmp_path: Path) 
     assert files(tmp_path) == [new]
     for arrival in (left, busy):
         arrival.discard()
+
+
+async def test_verification_finds_a_document_that_was_changed_or_lost(
+    client: httpx.AsyncClient, bearer: Bearer, system: System, folder: Path
+) -> None:
+    def found() -> list[str]:
+        with held_still(system.database.dsn) as (_, connection):
+            check = check_documents(connection, system.documents)
+        assert (check.count, check.verdict) == (2, "found" if check.findings else "ok")
+        return [finding.what for finding in check.findings]
+
+    for who in (REGISTRY, OTHER):
+        await client.put(address(PAPER), content=PAPER, headers=bearer(who))
+    second = PAPER + b"%"
+    await client.put(address(second), content=second, headers=bearer(REGISTRY))
+    assert found() == []
+    first = next(path for path in files(folder) if path.read_bytes() == PAPER)
+    first.write_bytes(PAPER.swapcase())
+    assert found() == ["document of filing 1: the file is not the one that was kept"]
+    first.unlink()
+    assert found() == ["document of filing 1: the file is missing"]
