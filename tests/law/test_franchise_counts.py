@@ -252,6 +252,16 @@ OTHERS_COMMISSION = [
         "Art. 3.5(3)5, later law 3.13",
     ),
     Case(
+        "the commission of her residence has a say wherever she counts",
+        [
+            *AMRA_IN_BIHAC,
+            option("absentee-1991", "1.3.2010", of_1991=BANJA_LUKA),
+            option("regular", "1.3.2014", by=commission(BIHAC)),
+        ],
+        {"28.2.2014": "absentee-1991", "1.3.2014": "regular"},
+        "Art. 3.5(3)5",
+    ),
+    Case(
         "a commission where she lives for a time is that of a residence too",
         [
             *AMRA_IN_BIHAC,

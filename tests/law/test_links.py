@@ -8,7 +8,7 @@ import pytest
 
 from register.law.dossier import on_day, timeline
 from register.law.events import CapacityWithdrawn, Event
-from register.law.persons import persons
+from register.law.persons import members, persons
 from tests.law.situations import (
     AMRA,
     AMRA_IN_BIHAC,
@@ -88,3 +88,28 @@ def test_linked_numbers(situation: str, sent: list[Sent], expected: dict[UUID, d
         told = timeline(found[person])
         answers = {on: on_day(told, day(on)) for on in days}
         assert {on: (a.jmb, a.entered) for on, a in answers.items() if a is not None} == days
+
+
+def test_a_slip_about_one_number_does_not_undo_the_replacement_by_another() -> None:
+    """Given a stranger's number replaced by hers by mistake, then what replaced her number afterwards still holds."""
+    stranger, fourth = "0707960100001", "0105980167530"
+    streams = {**STREAMS, stranger: UUID(int=40), fourth: UUID(int=50)}
+    sent = [
+        *AMRA_IN_BIHAC,
+        citizen(jmb=stranger, born="7.7.1960", sex="M"),
+        replaced_by(NEW_NUMBER, "1.6.2010"),
+        replaced_by(NEW_NUMBER, "1.6.2010", jmb=stranger),
+        replaced_by(fourth, "1.6.2015"),
+        lives_in(BIHAC, "1.1.2020", jmb=fourth),
+    ]
+    known: dict[UUID, list[Event]] = {}
+    for event in recorded(sent, about=streams):
+        known.setdefault(event.stream, []).append(event)
+    assert members(known) == {OLD: OLD, UUID(int=40): UUID(int=40), UUID(int=50): OLD}
+
+
+def test_streams_of_which_nothing_is_known_are_nobody_elses() -> None:
+    known: dict[UUID, list[Event]] = {UUID(int=1): [], UUID(int=2): []}
+    for event in recorded([*AMRA_IN_BIHAC, replaced_by(NEW_NUMBER, "1.6.2010")], about=STREAMS):
+        known.setdefault(event.stream, []).append(event)
+    assert members(known) == {stream: stream for stream in known}

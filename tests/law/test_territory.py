@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import UTC, date, datetime, timedelta
+from io import StringIO
 from uuid import UUID
 
 import pytest
@@ -87,6 +89,10 @@ def test_the_reference_table_is_read() -> None:
     bihac = municipalities["10049"]
     assert (bihac.name, bihac.entity, bihac.canton, bihac.cec_code) == ("Bihać", "FBiH", "Unsko-sanski", "003")
     assert municipalities["11207"].unit_hor_fbih == ("405",)
+    table = {row["code"]: row for row in csv.DictReader(StringIO(TABLE))}
+    for code, read in municipalities.items():
+        assert read.municipality_1991 == table[code]["municipality_1991"]
+        assert str(read.population_2013 or "") == table[code]["population_2013"]
     assert (municipalities["29990"].provisional, municipalities["29990"].population_2013) == (True, None)
     assert municipalities["30163"].entity is None
 
@@ -170,6 +176,15 @@ def test_the_most_specific_entry_decides(address: Address, code: str) -> None:
 def test_between_equally_specific_entries_the_lowest_code_decides_and_it_is_a_deficiency() -> None:
     plan = [station("012", entry("Bihać")), station("011", entry("Bihać")), station("010", entry())]
     assert covering(plan, at()) == (Covering(D1, None, "011", ambiguous=True),)
+
+
+def test_two_stations_may_compete_for_an_address_for_a_time_only() -> None:
+    plan = [station("011", entry("Bihać")), station("012", entry("Bihać"), on=D2), abolished("012", D3)]
+    assert covering(plan, at()) == (
+        Covering(D1, D2, "011"),
+        Covering(D2, D3, "011", ambiguous=True),
+        Covering(D3, None, "011"),
+    )
 
 
 def test_two_entries_of_one_station_are_no_deficiency() -> None:
