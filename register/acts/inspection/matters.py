@@ -25,7 +25,6 @@ from register.law.events import (
 PLACES: Final = "places"
 ABROAD: Final = "abroad"
 ELECTION: Final = "election"
-RECEIVING: Final = "receiving"
 
 
 class Touched(msgspec.Struct):
@@ -65,9 +64,6 @@ def look_at(sight: Sight, waiting: Sequence[Matter]) -> Iterator[Examined]:
                 yield addresses.examine_town(sight, key)
             case "abroad":
                 yield addresses.examine_abroad(sight, key)
-            case "receiving":
-                authority, _, day = key.rpartition(":")
-                yield receiving.examine_day(sight, authority, date.fromisoformat(day))
             case "election":
                 for part in people.late_for(sight, key):
                     yield people.examine(sight, part)
