@@ -224,12 +224,19 @@ class Person:
             return
         if of(self.events, EntityOption, until=self.today):
             return
-        options = [e for e in of(self.events, VotingOption) if e.data.election is None]
-        named = [e for e in (*options, *of(self.events, RefugeeStatus)) if e.data.municipality_1991 == BRCKO]
-        placing = [*named, *(e for e in self.homes() if e.data.municipality == BRCKO)]
+        home, status = (f(self.events, self.today) for f in (naive.residence, naive.refugee))
+        placing: Events = []
+        if home is not None and home.municipality == BRCKO:
+            homes = [e for e in self.homes() if e.data.effective_on <= self.today]
+            elsewhere = naive.last(e for e in homes if e.data.municipality != BRCKO)
+            placing += [e for e in homes if elsewhere is None or r_tie(e) > r_tie(elsewhere)]
+        if option is not None and option.municipality_1991 == BRCKO:
+            standing = [e for e in of(self.events, VotingOption) if e.data.election is None]
+            placing += [e for e in standing if e.data.municipality_1991 == BRCKO]
+        if status is not None and status.municipality_1991 == BRCKO:
+            placing += [e for e in of(self.events, RefugeeStatus) if e.data.municipality_1991 == BRCKO]
         if self.waited(earliest(placing), naive.born_on(self.events)):
             by_1991 = option is not None and option.municipality_1991 is not None
-            home, status = (f(self.events, self.today) for f in (naive.residence, naive.refugee))
             shown = next(e for e in self.events if e.data is (option if by_1991 else home or status))
             authority = f"residence-authority:{BRCKO}"
             yield self.say("no-entity-option", str(earliest(placing).stream), authority, shown)

@@ -170,6 +170,17 @@ def test_nothing_is_found_about_nobody() -> None:
     assert look([LEJLA, taken_back("lejla", by=OTHER_OFFICE)])[0] == []
 
 
+def test_one_who_comes_back_to_brcko_is_waited_for_anew() -> None:
+    """She lived there long ago; the notice of her return came on 20 May."""
+    events = recorded([*AMRA_IN_BIHAC, lives_in(BRCKO, "1.1.1990"), lives_in(BRCKO, "20.5.2026")])
+    back = msgspec.structs.replace(events[-1], recorded_at=datetime(2026, 5, 20, 12, tzinfo=UTC))
+    streams = {UUID(int=1): [*events[:-1], back]}
+    assert [[f.kind for f in about_person(streams, day(on), [])] for on in ("18.6.2026", "19.6.2026")] == [
+        [],
+        ["no-entity-option"],
+    ]
+
+
 def test_waiting_ends_at_the_end_of_a_day_of_sarajevo() -> None:
     """What was recorded on 31 March at 23:30 UTC was recorded on 1 April in Sarajevo."""
     (birth,) = recorded([BIRTH])

@@ -67,7 +67,7 @@ def no_entity_option(case: Case) -> Iterator[Finding]:
         return
     if facts.born_on is None or grounds(facts, case.today, case.rules):
         return
-    since = first_recorded(event for event in _placing_in_brcko(case))
+    since = first_recorded(_placing_in_brcko(case))
     if not case.waited(max(recorded_on(since), comes_of_age(facts.born_on, case.rules.voting_age))):
         return
     by_option = facts.option is not None and facts.option.municipality_1991 is not None
@@ -77,10 +77,22 @@ def no_entity_option(case: Case) -> Iterator[Finding]:
 
 
 def _placing_in_brcko(case: Case) -> Iterator[Event]:
-    """The events by which a person may count in Brčko: U1, U2 (standing options), U3."""
-    yield from (e for e, data in case.of(Residence) if data.kind == "permanent" and data.municipality == BRCKO)
-    yield from (e for e, d in case.of(VotingOption) if d.election is None and d.municipality_1991 == BRCKO)
-    yield from (event for event, data in case.of(RefugeeStatus) if data.municipality_1991 == BRCKO)
+    """The events by which a person counts in Brčko today: U1, U2 (standing options), U3.
+
+    Of residences those since the last one elsewhere: one who comes back is waited for anew.
+    """
+    facts = case.facts
+    residence = permanent_residence(facts)
+    if residence is not None and residence.municipality == BRCKO:
+        stay: list[Event] = []
+        for event, data in case.of(Residence):
+            if data.kind == "permanent" and data.effective_on <= case.today:
+                stay = [*stay, event] if data.municipality == BRCKO else []
+        yield from stay
+    if facts.option is not None and facts.option.municipality_1991 == BRCKO:
+        yield from (e for e, d in case.of(VotingOption) if d.election is None and d.municipality_1991 == BRCKO)
+    if facts.refugee is not None and facts.refugee.municipality_1991 == BRCKO:
+        yield from (event for event, data in case.of(RefugeeStatus) if data.municipality_1991 == BRCKO)
 
 
 def _birth_by_number(jmb: str) -> date:
