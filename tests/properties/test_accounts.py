@@ -88,7 +88,7 @@ def test_every_line_of_the_accounts_is_what_happened(database: Database) -> None
     """
     with recorded(database) as register:
 
-        @tried(100)
+        @tried(50)
         @given(st.one_of(mixed(stations=False), histories(most=14, of_options=True)), st.data())
         def property_(events: list[Event], data: st.DataObject) -> None:
             connection = register(events, data.draw(st.sampled_from([1, 3, 5_000])))

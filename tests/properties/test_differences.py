@@ -91,7 +91,7 @@ def test_the_differences_are_what_leads_from_one_register_to_the_other(database:
     """
     with recorded(database) as register:
 
-        @tried(100)
+        @tried(40)
         @given(mixed(), st.data())
         def property_(events: list[Event], data: st.DataObject) -> None:
             connection = register(events, data.draw(st.sampled_from([1, 3, 5_000])))
@@ -117,7 +117,7 @@ def test_links_are_told_to_both_whom_they_join(database: Database) -> None:
     """Given any history, when a number was joined to a person or parted, then the differences of both say so."""
     with recorded(database) as register:
 
-        @tried(60)
+        @tried(20)
         @given(mixed(stations=False), st.sampled_from(WINDOW))
         def property_(events: list[Event], day: date) -> None:
             connection = register(events)
