@@ -155,11 +155,16 @@ def _count(
     if not exact:
         lines |= {key: guard(_line(*key, some), some, now) for key, some in _by_type(guarded).items()}
     items = []
-    for authority in sorted({a for a, _ in lines} | silent.keys() | {a for a, _ in unmatched}):
-        of_types = {kind: line for (a, kind), line in lines.items() if a == authority}
+    types: dict[str, dict[str, Line]] = {}
+    for (authority, kind), line in lines.items():
+        types.setdefault(authority, {})[kind] = line
+    whole: dict[str, list[Figure]] = {}
+    for figure in (*open_, *guarded):
+        whole.setdefault(figure.authority, []).append(figure)
+    for authority in sorted({*types, *silent, *(name for name, _ in unmatched)}):
+        of_types = types.get(authority, {})
         hidden = not exact and any(kind in GUARDED for kind in of_types)
-        whole = [f for f in (*open_, *guarded) if f.authority == authority]
-        of_all = _sum(authority, of_types.values()) if hidden else _line(authority, None, whole)
+        of_all = _sum(authority, of_types.values()) if hidden else _line(authority, None, whole.get(authority, ()))
         for line in (of_all, *(of_types[kind] for kind in sorted(of_types))):
             told = None if not exact and line.type in GUARDED else unmatched[authority, line.type]
             of_it = {"silent_days": silent[authority], "unmatched_control_totals": told}
@@ -213,7 +218,7 @@ def guard(line: Line, figures: Iterable[Figure], now: date) -> Line:
     """
     months: Counter[date] = Counter()
     for figure in figures:
-        months[figure.month] += figure.notices
+        months[figure.month or now] += figure.notices
     total = months.total()
     told = all(count >= SMALLEST and month < now.replace(day=1) for month, count in months.items() if count)
     counts: dict[str, Shown] = dict.fromkeys(_COUNTS)

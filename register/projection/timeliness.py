@@ -19,6 +19,7 @@ import psycopg
 
 from register.law.deficiencies.kinds import Finding
 from register.law.deficiencies.receiving import Total, deciding, silent_day, unmatched_total, written_missing
+from register.law.events import ControlTotal
 
 Connection = psycopg.Connection[Any]
 
@@ -32,9 +33,20 @@ _OF_THESE: Final = """
     (%(authorities)s::text[] IS NULL OR authority = ANY(%(authorities)s))
     AND (%(days)s::date[] IS NULL OR day = ANY(%(days)s))
 """
-_TOTALS: Final = f"""
-    SELECT authority, day, position, time, id, sent FROM projection.control_total
-    WHERE NOT annulled AND {_OF_THESE} ORDER BY authority, day
+# The totals of days on which one of them is not plainly the counts of the recorded notices: what is left to compare.
+_DOUBTFUL: Final = f"""
+    WITH total AS (SELECT * FROM projection.control_total WHERE NOT annulled AND {_OF_THESE}), counted AS (
+        SELECT authority, day, jsonb_object_agg(type, notices) AS notices FROM projection.received
+        WHERE type <> '{ControlTotal.TOPIC}' AND {_OF_THESE} GROUP BY authority, day
+    ), doubtful AS (
+        SELECT t.authority, t.day FROM total t LEFT JOIN counted c ON c.day = t.day AND c.authority = t.authority
+        WHERE coalesce(c.notices, '{{}}') <> (
+            SELECT coalesce(jsonb_object_agg(name, count), '{{}}') FROM jsonb_each(t.sent) AS s(name, count)
+            WHERE count <> '0'
+        ) OR EXISTS (SELECT FROM intake.refused f WHERE f.authority = t.authority AND f.sent_on = t.day)
+    )
+    SELECT authority, day, position, time, id, sent FROM total
+    WHERE (authority, day) IN (SELECT authority, day FROM doubtful) ORDER BY authority, day
 """
 # A refused notice counts under its id once, also where it was recorded in the end, with the same type on the same day.
 _RECEIVED: Final = """
@@ -91,7 +103,7 @@ _FIGURES: Final = f"""
         SELECT day, authority, type, lag, sum(papers) AS papers, coalesce(sum(papers) FILTER (WHERE late), 0) AS late
         FROM projection.written_lag WHERE day BETWEEN %(first)s AND %(last)s GROUP BY 1, 2, 3, 4
     )
-    SELECT n.authority, n.type, date_trunc('month', n.day::timestamp)::date, n.lag,
+    SELECT n.authority, n.type, CASE WHEN %(these)s THEN date_trunc('month', n.day::timestamp)::date END, n.lag,
         coalesce(n.day <= load.until, false), sum(n.notices)::int8,
         coalesce(sum(n.notices) FILTER (WHERE n.late), 0)::int8, coalesce(sum(paper.late), 0)::int8,
         coalesce(sum(n.notices - n.excused - coalesce(paper.papers, 0))
@@ -105,14 +117,14 @@ AuthorityDay = tuple[str, date]
 
 
 class Figure(NamedTuple):
-    """Notices of one lag: ``month`` is the first day of the month of recording, ``lag`` as the law classes it.
+    """Notices of one lag, as the law classes it. ``month``: the first day of the month of recording, where asked for.
 
     ``late``: too late by wire. ``papers_late`` came, too late; ``papers_missing``: overdue and not here.
     """
 
     authority: str
     type: str
-    month: date
+    month: date | None
     lag: int
     first_load: bool
     notices: int
@@ -158,8 +170,8 @@ def findings(
 def compared(
     connection: Connection, *, authorities: Collection[str] | None = None, days: Collection[date] | None = None
 ) -> Iterator[Compared]:
-    """Each control total that decides, in order of authority and day, beside what was received of its day."""
-    rows = _read(connection, _TOTALS, authorities, days)
+    """Each control total that decides and may not match, in order of authority and day, beside what was received."""
+    rows = _read(connection, _DOUBTFUL, authorities, days)
     each = ((key, deciding(Total(*row[2:]) for row in group)) for key, group in groupby(rows, itemgetter(0, 1)))
     decided: Iterator[tuple[AuthorityDay, Total]] = ((key, total) for key, total in each if total is not None)
     while some := list(islice(decided, _AT_ONCE)):
@@ -192,7 +204,7 @@ def silent_days(
 def figures(
     connection: Connection, first: date, last: date, today: date, *, types: Collection[str], these: bool
 ) -> list[Figure]:
-    """What was recorded from ``first`` to ``last``, of these types or (``these`` false) of all others."""
+    """What was recorded from ``first`` to ``last``, of these types by month, or (``these`` false) of all others."""
     asked = {"first": first, "last": last, "today": today, "types": list(types), "these": these}
     return [Figure(*row) for row in connection.execute(_FIGURES.encode(), asked)]
 
