@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from joserfc import jwt
@@ -317,6 +318,48 @@ def test_new_keys_of_the_issuer_are_found_and_unknown_ones_do_not_flood_it(tmp_p
     for _ in range(5):
         refusal(verifier, sign(new_key(), claims(iss=REMOTE)), later)
     assert len(publisher.asked) == 2
+
+
+def test_while_an_issuer_changes_its_keys_tokens_of_both_let_in(tmp_path: Path) -> None:
+    old, new = new_key(), new_key()
+    verifier = remote(Publisher(old, new), tmp_path)
+    for key in (old, new, old):
+        assert verifier.caller(sign(key, claims(iss=REMOTE)), NOW) == CLERK
+
+
+def test_a_key_replaced_under_its_name_is_the_new_one(tmp_path: Path) -> None:
+    old, new = new_key(), new_key()
+    published = [{**old.as_dict(private=False), "kid": "main"}]
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json={"keys": published}))
+    verifier = Verifier(Settings(data=tmp_path, issuer=REMOTE), transport)
+    token = sign(old, claims(iss=REMOTE), kid="main")
+    assert verifier.caller(token, NOW) == CLERK
+    published[0] = {**new.as_dict(private=False), "kid": "main"}
+    later = NOW + timedelta(minutes=10)
+    assert "signature" in refusal(verifier, token, later)
+    assert verifier.caller(sign(new, claims(iss=REMOTE), kid="main"), later) == CLERK
+
+
+@pytest.mark.parametrize("header", ["jwk", "jku", "x5u", "crit"])
+def test_a_token_does_not_bring_its_own_key(header: str, tmp_path: Path) -> None:
+    """RFC 8725, section 3.10: what a header says of keys is not believed, nor asked for."""
+    mine, publisher = new_key(), Publisher(new_key())
+    brought = {"jwk": mine.as_dict(private=False), "jku": f"{REMOTE}/mine", "x5u": f"{REMOTE}/mine", "crit": ["exp"]}
+    private = Ed25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(f"{mine.as_dict(private=True)['d']}="))
+    parts = [{"alg": "EdDSA", "typ": "at+jwt", header: brought[header]}, claims(iss=REMOTE)]
+    signed = ".".join(encoded(part) for part in parts)
+    signature = base64.urlsafe_b64encode(private.sign(signed.encode())).rstrip(b"=").decode()
+    assert refusal(remote(publisher, tmp_path), f"{signed}.{signature}")
+    assert set(publisher.asked) <= {f"{REMOTE}/.well-known/jwks.json"}
+
+
+def test_a_visit_lasts_as_long_as_the_token_lets_in(here: Settings) -> None:
+    verifier, token = Verifier(here), sign(local_key(here.data), claims(exp=SECONDS + 600))
+    for _ in range(2):  # judged, then remembered
+        caller, until = verifier.visit(token, NOW)
+        assert (caller, until) == (CLERK, NOW + timedelta(seconds=660))
+    assert verifier.caller(token, until - timedelta(seconds=1)) == CLERK
+    assert "expired" in refusal(verifier, token, until)
 
 
 def test_a_withdrawn_key_lets_nobody_in_after_ten_minutes(tmp_path: Path) -> None:
