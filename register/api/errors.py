@@ -44,6 +44,21 @@ _WRITTEN: Final = {
     "id": "2026-000123",
     "received_on": "2026-03-06",
 }
+#: What may be asked for again, and is then answered 200 where it was 201.
+REPEATABLE: Final = frozenset(
+    {
+        "/v1/elections",
+        "/v1/excerpts/{id}/verification",
+        "/v1/excerpts/{id}/certification",
+        "/v1/sender-keys",
+        "/v1/sender-keys/{authority}/{keyid}/revocation",
+        "/v1/deficiencies/{id}/notification",
+        "/v1/deficiencies/{id}/acknowledgement",
+        "/v1/deficiencies/{id}/dismissal",
+        "/v1/written-notices",
+        "/v1/first-loads",
+    }
+)
 #: Path -> an example of its body. The people in them are made up.
 BODIES: Final[dict[str, dict[str, Any]]] = {
     "/v1/sender-keys": _KEY,
@@ -77,6 +92,10 @@ def complete(app: FastAPI, description: dict[str, Any]) -> None:
                     answer["content"] = {
                         problems.MEDIA_TYPE: content | {"examples": _examples(method, path, int(status))}
                     }
+            if path in REPEATABLE and method == "POST":
+                done = declared.get("201") or declared["200"]
+                declared["200"] = {**done, "description": "It was done so before: the answer of then"}
+                declared["201"] = {**done, "description": "Done"}
             operation["responses"] = dict(sorted(declared.items()))
             example = BODIES.get(path)
             if example is not None and "requestBody" in operation:
