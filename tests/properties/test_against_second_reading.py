@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from register.law.dossier import Stretch, on_day, timeline
 from register.law.events import Event
+from register.law.franchise import GROUNDS
 from register.law.parameters import LAW, PARAMETERS, Dated, Law, law_of
 from register.law.persons import members, persons
 from tests import naive
-from tests.properties.histories import STREAMS, WINDOW, histories, streams_of, tried
+from tests.properties.histories import MUNICIPALITIES, NUMBERS, STREAMS, WINDOW, histories, streams_of, tried
 
 #: The voting age is 18, 16 from within the days of the histories on, 20 from some days later on.
 REFORMS = law_of(
@@ -52,6 +53,46 @@ def assert_same(events: list[Event], law: Law = LAW) -> None:
 @given(histories())
 def test_both_readings_agree_on_every_day(events: list[Event]) -> None:
     assert_same(events)
+
+
+def test_the_histories_hold_all_there_is_to_say() -> None:
+    """Given the histories that are put to both readings, then every value of every member occurs in some answer."""
+    seen: dict[str, set[object]] = {name: set() for name in SEEN}
+    persons_of_several, long = 0, 0
+
+    @tried(200)
+    @given(histories())
+    def look(events: list[Event]) -> None:
+        nonlocal persons_of_several, long
+        answers = product(events)
+        persons_of_several += len(answers) < len(streams_of(events))
+        long += len(events) >= 40
+        for stretches in answers.values():
+            for stretch in stretches:
+                seen["grounds"].update(stretch.answer.grounds)
+                for name in SEEN.keys() - {"grounds"}:
+                    seen[name].add(getattr(stretch.answer, name))
+
+    look()
+    assert seen == SEEN
+    assert persons_of_several > 10
+    assert long > 10
+
+
+#: What some stretch of some history says.
+SEEN: dict[str, set[object]] = {
+    "grounds": set(GROUNDS),
+    "entered": {True, False},
+    "municipality": {*MUNICIPALITIES, None},
+    "counts_in": {*MUNICIPALITIES, None},
+    "entity": {"FBiH", "RS", None},
+    "voting_option": {"regular", "mail", "in-person-1991", "absentee-1991", "diplomatic-mission"},
+    "mobile_team": {True, False},
+    "marked_deceased": {True, False},
+    "jmb": set(NUMBERS),
+    "sex": {"F", "M", None},
+    "script": {"Latn", "Cyrl", None},
+}
 
 
 @tried(100)
