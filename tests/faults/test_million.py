@@ -80,7 +80,7 @@ def last(sending: Sending) -> dict[str, Any]:
 
 def followed(server: Served) -> bool:
     lag = server.get("/readyz")[1].get("lag", {})
-    return lag.get("projection") == lag.get("log") == 0
+    return bool(lag.get("projection") == lag.get("log") == 0)
 
 
 def register_of(settings: Settings, server: Served, what: str) -> Any:

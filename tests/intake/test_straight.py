@@ -41,7 +41,7 @@ def _member(line: bytes, chance: random.Random) -> bytes:
     if not isinstance(where, dict) or not where:
         return line
     name = chance.choice([*where, "extension", "data_base64", "datacontenttype", "script", "document"])
-    value = chance.choice([None, "", "x", 1, 1.0, True, [], {}, "type", "Č", "C\u030c", "\u0001", "text/xml", -1])
+    value: Any = chance.choice([None, "", "x", 1, 1.0, True, [], {}, "type", "Č", "C\u030c", "\u0001", "text/xml", -1])
     if value == "x" and name in where:
         del where[name]
     else:
