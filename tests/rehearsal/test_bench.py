@@ -22,6 +22,7 @@ TINY = {
     "intake": 300,
     "intake-single": 60,
     "projection": 900,
+    "inspection": 900,
     "replay": 600,
     "asof": 900,
     "register-page": 900,
