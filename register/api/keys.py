@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Path, Response
@@ -19,6 +19,11 @@ from register.law.events import Name, Text
 from register.law.events.receiving import KeyId
 
 _KEYID: Final = r"^[A-Za-z0-9._:-]{1,128}$"
+
+_DONE: Final[dict[int | str, dict[str, Any]]] = {
+    status: {**answers(keys.SenderKey)[200], "description": what}
+    for status, what in {200: "It was so before", 201: "Done"}.items()
+}
 
 router = APIRouter(tags=["senders' keys"])
 
@@ -49,7 +54,7 @@ class KeyPage(msgspec.Struct, frozen=True):
     "/v1/sender-keys",
     status_code=201,
     openapi_extra=schema_of(NewKey),
-    responses=problems.responses(400, 401, 403, 409, 422),
+    responses=problems.responses(400, 401, 403, 409, 413, 422) | _DONE,
 )
 def register_key(body: SmallBody, system: CurrentSystem, caller: CurrentCaller) -> Response:
     """Register a key of an authority; 201, or 200 when it is registered so already."""
@@ -73,7 +78,7 @@ def register_key(body: SmallBody, system: CurrentSystem, caller: CurrentCaller) 
     "/v1/sender-keys/{authority}/{keyid}/revocation",
     status_code=201,
     openapi_extra=schema_of(Revocation),
-    responses=problems.responses(400, 401, 403, 404, 409, 422),
+    responses=problems.responses(400, 401, 403, 404, 409, 413, 422) | _DONE,
 )
 def revoke_key(
     authority: Annotated[str, Path(max_length=100)],
