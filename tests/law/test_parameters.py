@@ -12,7 +12,7 @@ import pytest
 
 import register.law
 from register.law import parameters
-from register.law.calendar import calendar_of, check_call
+from register.law.calendar import calendar_of, check_call, check_conclusion
 from register.law.deficiencies import KINDS
 from register.law.dossier import on_day, timeline
 from register.law.events import ElectionCalled
@@ -127,6 +127,15 @@ def test_an_election_keeps_the_calendar_of_the_day_of_its_call() -> None:
     assert before(date(2024, 6, 1)) == [100, 80, 70, 60, 30, 29]
     assert before(date(2024, 5, 31), early=True) == [None, None, None, 12, 20, 19]
     assert before(date(2024, 6, 1), early=True) == [None, None, None, 12, 10, 9]
+    assert calendar_of(called(date(2024, 6, 1)), law).conclusion_from == date(2024, 11, 2)
+    check_conclusion(called(date(2024, 6, 1)), date(2024, 11, 2), law)
+    check_conclusion(called(date(2024, 5, 31)), date(2024, 10, 18), law)
+    with pytest.raises(Refusal, match="not before"):
+        check_conclusion(called(date(2024, 6, 1)), date(2024, 11, 1), law)
+    # Options until E-12 of an early election: before E-10, and after E-20.
+    check_call(called(date(2024, 6, 1), early=True), date(2024, 6, 1), law)
+    with pytest.raises(Refusal, match="after the day of the conclusion"):
+        check_call(called(date(2024, 6, 1), early=True), date(2024, 6, 1))
     check_call(called(date(2024, 8, 1)), date(2024, 8, 1), law)
     with pytest.raises(Refusal, match="at least 150 days"):
         check_call(called(date(2024, 8, 1)), date(2024, 8, 1))
@@ -140,6 +149,7 @@ def test_each_figure_has_a_source_and_holds_since_ever() -> None:
         assert values[0].from_ == SINCE_EVER
         assert all(re.fullmatch(r"Art\. .+|later law.*|practice.*", value.source) for value in values)
     told = stated(date(2026, 3, 1))
+    assert stated(SINCE_EVER) == {name: values[0] for name, values in PARAMETERS.items()}
     assert {name: dated.value for name, dated in told.items()} == {
         name: value for name, value in msgspec.structs.asdict(in_force(date(2026, 3, 1))).items() if name != "since"
     }
