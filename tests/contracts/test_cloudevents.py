@@ -30,7 +30,7 @@ def made(notice: dict[str, Any], **attributes: Any) -> CloudEvent:
 
 
 async def send(client: httpx.AsyncClient, world: World, message: HTTPMessage) -> httpx.Response:  # noqa: F811
-    sender = str(json.loads(message.body)["source"] if message.body[:1] == b"{" else message.headers["ce-source"])
+    sender = str(message.headers.get("ce-source") or json.loads(message.body)["source"])
     headers = world.headers(sender.removeprefix("urn:cvr:authority:")) | message.headers
     return await client.post("/v1/notices?dry_run=true", content=message.body, headers=headers)
 

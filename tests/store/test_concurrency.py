@@ -13,7 +13,7 @@ import pytest
 
 from register.database import Database
 from register.law.events import Event
-from register.store import Pending, Receipt, Store
+from register.store import Pending, Prepared, Receipt, Store
 
 WRITERS, SAVES = 5, 16
 SIZES = (1, 1, 3, 40, 260)
@@ -28,9 +28,11 @@ class FailingStore(Store):
 
     dice = random.Random(1990)
 
-    def _append(self, connection: psycopg.Connection[Any], pending: Sequence[Pending], now: datetime) -> list[Receipt]:
+    def _append(
+        self, connection: psycopg.Connection[Any], prepared: Sequence[Prepared], now: datetime
+    ) -> list[Receipt]:
         with connection.transaction():
-            receipts = super()._append(connection, pending, now)
+            receipts = super()._append(connection, prepared, now)
             if self.dice.random() < 0.2:
                 raise DeliberateError
         return receipts
