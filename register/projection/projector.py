@@ -29,6 +29,8 @@ from register.law.events import (
     Event,
     FirstLoadDeclared,
     JmbReplaced,
+    LogKeyAnnounced,
+    LogKeyRetired,
     PollingStation,
     PollingStationAbolished,
     RequestSigned,
@@ -67,6 +69,8 @@ _OF_AUTHORITIES = (
     AboutDeficiency
     | ControlTotal
     | FirstLoadDeclared
+    | LogKeyAnnounced
+    | LogKeyRetired
     | RequestSigned
     | SenderKeyRegistered
     | SenderKeyRevoked

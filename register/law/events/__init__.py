@@ -69,6 +69,7 @@ from register.law.events.forms import (
     Text,
     VotingOptionName,
 )
+from register.law.events.log_keys import LogKeyAnnounced, LogKeyRetired
 from register.law.events.ministries import Citizenship, CitizenshipEnded, RefugeeStatus, RefugeeStatusEnded
 from register.law.events.receiving import (
     FirstLoadDeclared,
@@ -126,6 +127,8 @@ __all__ = [
     "HouseNumber",
     "Jmb",
     "JmbReplaced",
+    "LogKeyAnnounced",
+    "LogKeyRetired",
     "MunicipalityCode",
     "Name",
     "Notice",
@@ -194,6 +197,8 @@ Act = (
     | SenderKeyRegistered
     | SenderKeyRevoked
     | RequestSigned
+    | LogKeyAnnounced
+    | LogKeyRetired
 )
 AnyData = Notice | Act
 
@@ -237,6 +242,8 @@ ACT_TYPES: Final[tuple[type[Act], ...]] = (
     SenderKeyRegistered,
     SenderKeyRevoked,
     RequestSigned,
+    LogKeyAnnounced,
+    LogKeyRetired,
 )
 
 #: Topic to type, of everything the event store may hold.
@@ -306,5 +313,7 @@ def _subject_of_act(data: Act) -> str:
             return f"deficiency:{data.kind}:{data.key}"
         case SenderKeyRegistered() | SenderKeyRevoked():
             return f"sender-keys:{data.authority}"
+        case LogKeyAnnounced() | LogKeyRetired():
+            return f"log-keys:{data.key.partition('+')[0]}"
         case _:
             return f"authority:{data.authority}"
