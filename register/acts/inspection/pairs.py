@@ -11,6 +11,7 @@ from register.acts.inspection.looking import Connection, Examined, Sight
 from register.law.deficiencies.between import Candidate, identity_key, one_under_two_numbers
 from register.law.dossier import live
 from register.law.events import SOURCE_PREFIX, Citizen
+from register.law.persons import persons
 from register.projection.copying import array
 from register.projection.deficiencies import standing_about
 from register.projection.projector import linked_streams
@@ -38,9 +39,9 @@ def examine(sight: Sight, streams: Collection[UUID]) -> Examined:
     return Examined(found, standing_about(sight.connection, [_KIND], streams))
 
 
-def _shown(sight: Sight, persons: Collection[UUID]) -> dict[UUID, tuple[Any, ...]]:
+def _shown(sight: Sight, people: Collection[UUID]) -> dict[UUID, tuple[Any, ...]]:
     """What the register shows today of those who live: number, names, birth, sex, residence."""
-    rows = sight.connection.execute(_SHOWN, (array(persons), sight.today))
+    rows = sight.connection.execute(_SHOWN, (array(people), sight.today))
     return {person: tuple(rest) for person, *rest in rows}
 
 
@@ -51,7 +52,7 @@ def _digest(_: str, surname: str, given_name: str, parent_name: str, born_on: An
 
 def _remember(connection: Connection, streams: Collection[UUID], digests: Mapping[UUID, UUID]) -> None:
     """Who is who now; who died, or goes on under another stream, is no candidate any more."""
-    gone = streams - digests.keys() if isinstance(streams, set) else set(streams) - digests.keys()
+    gone = set(streams) - digests.keys()
     if gone:
         connection.execute("DELETE FROM inspection.identity WHERE person = ANY(%s::uuid[])", (array(gone),))
     if digests:
@@ -78,13 +79,13 @@ def _alike(connection: Connection, digests: Collection[UUID]) -> set[UUID]:
     return {person for (person,) in rows}
 
 
-def _candidates(sight: Sight, persons: Collection[UUID]) -> list[Candidate]:
-    shown = _shown(sight, persons)
+def _candidates(sight: Sight, people: Collection[UUID]) -> list[Candidate]:
+    shown = _shown(sight, people)
     candidates = []
     linked = linked_streams(sight.connection, shown)
-    events = sight.store.streams(linked, upto=sight.position)
+    joined = persons(sight.store.streams(linked, upto=sight.position))
     for person, (jmb, surname, given_name, parent_name, born_on, sex, municipality) in shown.items():
-        recorded = [e for e in live(events[person]) if isinstance(e.data, Citizen)]
+        recorded = [e for e in live(joined.get(person, ())) if isinstance(e.data, Citizen)]
         if not recorded:
             continue
         last = max(recorded, key=lambda event: (event.data.effective_on, event.weight))  # type: ignore[union-attr]

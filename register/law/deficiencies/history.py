@@ -1,7 +1,7 @@
 """What may become of a deficiency, and what has: established, notified, acknowledged, remedied, dismissed (Art. 3.6 a).
 
 One that was remedied or dismissed may be established again; one dismissed only on other evidence than the CEC has
-looked at. One that stands is established again when it has become another authority's to put right.
+looked at. One that stands is established again when it has become another authority's to put right, or is about others.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from register.law.deficiencies.kinds import Finding
+from register.law.deficiencies.kinds import KINDS, Finding
 from register.law.events import (
     DeficiencyAcknowledged,
     DeficiencyDismissed,
@@ -126,7 +126,11 @@ def is_new(finding: Finding, state: Deficiency | None) -> bool:
         return True
     if state.state == "dismissed":
         return state.evidence != finding.evidence
-    return (state.authority, state.municipality) != (finding.authority, finding.municipality)
+    if (state.authority, state.municipality) != (finding.authority, finding.municipality):
+        return True
+    # A crowd that grows is the same deficiency; one about certain people is not, when it is about others.
+    crowd = KINDS[finding.kind].about == "address"
+    return not crowd and set(state.persons) != {str(person) for person in finding.persons}
 
 
 def check_notification(state: Deficiency) -> None:
