@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, cast, get_args
 from uuid import UUID
@@ -25,6 +26,8 @@ from register.excerpts.fonts import LayoutError
 from register.excerpts.from_roll import DRAWN_KINDS, Basis, DrawnKind, ListScope
 from register.excerpts.manifest import ManifestEntry, differing, write_manifest
 from register.excerpts.printers import ListJob, Printers
+from register.excerpts.render_csv import render_csv
+from register.excerpts.roots import csv_on_disk, settle
 from register.excerpts.rows import FORMAT_VERSION, Script
 from register.excerpts.tables import item, run
 from register.law.events import REGISTER, DrawnList, ExcerptDrawn
@@ -233,7 +236,7 @@ class Runs:
             own = _entries(connection, [of.id])
             of.folder.mkdir(parents=True, exist_ok=True)
             write_manifest(of.folder, {entry.file: entry for entry in [*beside, *own]}.values())
-            self._note(of, own)
+            self._note(connection, of, own)
             connection.execute(sa.update(run).where(run.c.run == of.id).values(state="drawn"))
         return True
 
@@ -256,9 +259,10 @@ class Runs:
         rows = list(from_roll.rows_of(connection, of.election, of.kind, scope, script))
         return ListJob(each["no"], from_roll.head_of(basis, of.kind, scope, script, self._names), rows)
 
-    def _note(self, of: Run, entries: Sequence[ManifestEntry]) -> None:
+    def _note(self, connection: sa.Connection, of: Run, entries: Sequence[ManifestEntry]) -> None:
+        """Put the drawing on record; what is on record already, from before a crash, must be the same lists."""
         lists = {e.list: DrawnList(name=e.list, rows=e.rows, sha256=e.rows_sha256) for e in entries}
-        now = self._clock()
+        now, id_ = self._clock(), f"excerpt-drawn:{of.id}"
         drawn = ExcerptDrawn(
             excerpt=str(of.id),
             election=of.election,
@@ -267,11 +271,35 @@ class Runs:
             format_version=of.format_version,
             lists=tuple(lists[name] for name in sorted(lists)),
         )
+        before = self._store.find(REGISTER, id_)
+        if before is not None and _bare(before.data) == drawn:
+            return
+        drawn = settle(connection, self._store, drawn, self._csv_of(connection, of), self._entropy)
         salt = base64.b64encode(self._entropy(16)).decode()
-        pending = Pending(source=REGISTER, id=f"excerpt-drawn:{of.id}", time=now, data=drawn, salt=salt)
+        pending = Pending(source=REGISTER, id=id_, time=now, data=drawn, salt=salt)
         (receipt,) = self._store.append([pending], now=now)
         if receipt.refusal is not None:
             raise receipt.refusal
+
+    def _csv_of(self, connection: sa.Connection, of: Run) -> Callable[[DrawnList], bytes]:
+        """Gives the CSV file of a list: as it is on disk, or from the roll when only other formats were drawn."""
+        items = {
+            files[0].list: (each, files)
+            for each in connection.execute(sa.select(item).where(item.c.run == of.id)).mappings()
+            if (files := _files(each["files"]))
+        }
+
+        def csv(wanted: DrawnList) -> bytes:
+            each, files = items[wanted.name]
+            found = csv_on_disk(lambda name: (of.folder / name).read_bytes(), files)
+            if found is None:
+                job = self._job(connection, of, each)
+                found = b"".join(render_csv(of.kind, job.head.script, job.rows))
+            if sha256(found).hexdigest() != wanted.sha256:
+                raise ReissueError(f"the list {wanted.name} no longer has the rows on record")
+            return found
+
+        return csv
 
     def _kept(self, folder: Path) -> str:
         """A folder as it is written down: relative to the data folder, so that this can be moved as a whole."""
@@ -283,6 +311,14 @@ class Runs:
         with self._engine.connect() as connection:
             rows = [dict(row) for row in connection.execute(query).mappings()]
         return [_run(row, self._data) for row in rows]
+
+
+def _bare(data: object) -> object:
+    """A drawing without secrets and roots."""
+    if not isinstance(data, ExcerptDrawn):
+        return data
+    lists = tuple(msgspec.structs.replace(each, secret=None) for each in data.lists)
+    return msgspec.structs.replace(data, lists=lists, roots=None)
 
 
 def _taken_up(connection: sa.Connection, terms: Mapping[str, Any]) -> UUID | None:

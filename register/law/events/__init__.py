@@ -27,6 +27,7 @@ from register.law.events.acts import (
     ExcerptCertified,
     ExcerptDrawn,
     ExcerptVerified,
+    ListRoot,
     RollFrozen,
 )
 from register.law.events.any_sender import Annulment, ControlTotal
@@ -127,6 +128,7 @@ __all__ = [
     "HouseNumber",
     "Jmb",
     "JmbReplaced",
+    "ListRoot",
     "LogKeyAnnounced",
     "LogKeyRetired",
     "MunicipalityCode",

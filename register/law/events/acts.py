@@ -45,17 +45,31 @@ class RollFrozen(Data, frozen=True, kw_only=True):
 
 
 class DrawnList(Data, frozen=True, kw_only=True):
-    """One list of a drawn excerpt: what it covers, its rows and the digest of its rows."""
+    """One list of a drawn excerpt: what it covers, its rows and the digest of its rows.
+
+    ``secret`` (32 random bytes in hex) is what the salts of its lines derive from; lists drawn before there were trees
+    of lines have none.
+    """
 
     name: str
     rows: int
     sha256: Sha256
+    secret: Sha256 | None = None
+
+
+class ListRoot(Data, frozen=True, kw_only=True):
+    """What everyone may know of a drawn list: the root over its salted lines, and how many where that is no secret."""
+
+    name: str
+    root: Sha256
+    rows: int | None = None
 
 
 class ExcerptDrawn(Data, frozen=True, kw_only=True):
     """An excerpt was drawn up from the concluded roll, Art. 3.6 b, c, e; its lists with their digests.
 
-    The lists are personal: whoever knows the digest of a list with one voter could try names until one fits.
+    The lists are personal: whoever knows the digest of a list with one voter could try names until one fits. Their
+    roots are not: a salt nobody guesses is in every leaf. None: drawn before there were trees of lines.
     """
 
     TOPIC = "ba.cvr.excerpt-drawn.v1"
@@ -65,6 +79,7 @@ class ExcerptDrawn(Data, frozen=True, kw_only=True):
     conclusion: int
     format_version: int
     lists: Annotated[tuple[DrawnList, ...], PERSONAL]
+    roots: tuple[ListRoot, ...] | None = None
 
 
 class ExcerptVerified(Data, frozen=True, kw_only=True):

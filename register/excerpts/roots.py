@@ -1,0 +1,141 @@
+"""The secret and the root of each drawn list, as the event says them; the same list has the same ones wherever it is.
+
+A secret is made once for a list of an (election, kind, scope, script, format version, position): who draws the list
+again finds it in the event of the first drawing. It is never taken from a clock, a machine or a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, cast
+
+import psycopg
+import sqlalchemy as sa
+
+from register.excerpts.manifest import ManifestEntry
+from register.excerpts.proofs import SECRET_BYTES, lines_of, tree_of
+from register.law.events import DrawnList, Event, ExcerptDrawn, ListRoot
+from register.projection.roll_accounts import Cell, Shown, roll_accounts, sums
+from register.store import Store
+from register.store.subjects import streams_of_kind
+
+#: Kinds of lists whose voters everyone sees counted, each by what its lists cover. The other kinds gather voters of
+#: several lists (mobile teams, marks) or are counted together (missions): how many stand on one is not told.
+_COUNTED: Final[frozenset[str]] = frozenset({"polling-station", "in-person-1991", "absentee-1991", "mail"})
+#: First half of the advisory lock under which the secrets of an election are given ("list").
+_LOCK: Final = 0x6C697374
+
+#: What tells a list from every other: its name, format version, position, and the digest of its rows.
+_Identity = tuple[str, int, int, str]
+
+
+class ListName(NamedTuple):
+    """A list's name taken apart; ``station`` holds a mission's code where the list is a mission's."""
+
+    kind: str
+    municipality: str | None
+    station: str | None
+
+
+def parts_of(name: str) -> ListName:
+    """What a list covers, by its name (``ListHead.name``); the script is left out."""
+    kind, *rest = name.removesuffix("_cyrillic").split("_", 2)
+    municipality = rest.pop(0) if rest and len(rest[0]) == 5 and rest[0].isdigit() else None
+    return ListName(kind, municipality, "_".join(rest) or None)
+
+
+def drawings(connection: sa.Connection, store: Store, election: str) -> list[Event]:
+    """The drawings of an election's lists, in order."""
+    raw = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+    found = store.streams(streams_of_kind(raw, "excerpt")).values()
+    events = (event for events in found for event in events if _is_of(event.data, election))
+    return sorted(events, key=lambda event: event.position)
+
+
+def _is_of(data: object, election: str) -> bool:
+    return isinstance(data, ExcerptDrawn) and data.election == election
+
+
+def settle(
+    connection: sa.Connection,
+    store: Store,
+    drawn: ExcerptDrawn,
+    csv_of: Callable[[DrawnList], bytes],
+    entropy: Callable[[int], bytes],
+) -> ExcerptDrawn:
+    """The same drawing with the secret and the root of each of its lists.
+
+    ``csv_of`` gives a list's CSV file. Whoever appends the event does so in this transaction: until its end nobody
+    else gives secrets to lists of the election. Raises ``keeping.BusyError`` as :func:`roll_accounts` does.
+    """
+    counts = _counts(connection, drawn.election)
+    made: dict[str, tuple[DrawnList, ListRoot]] = {}
+
+    def plant(secrets: Mapping[_Identity, str]) -> None:
+        for each in drawn.lists:
+            known = secrets.get(_identity(drawn, each))
+            if each.name not in made or known not in (None, made[each.name][0].secret):
+                made[each.name] = _planted(each, known or entropy(SECRET_BYTES).hex(), csv_of(each), counts)
+
+    plant(_secrets(drawings(connection, store, drawn.election)))  # the long part, before others have to wait
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK, sa.func.hashtext(drawn.election))))
+    plant(_secrets(drawings(connection, store, drawn.election)))
+    return ExcerptDrawn(
+        excerpt=drawn.excerpt,
+        election=drawn.election,
+        kind=drawn.kind,
+        conclusion=drawn.conclusion,
+        format_version=drawn.format_version,
+        lists=tuple(made[each.name][0] for each in drawn.lists),
+        roots=tuple(made[each.name][1] for each in drawn.lists),
+    )
+
+
+def csv_on_disk(read: Callable[[str], bytes], files: Iterable[ManifestEntry]) -> bytes | None:
+    """The list's CSV file if it was drawn as one; None otherwise."""
+    name = next((entry.file for entry in files if entry.sha256 == entry.rows_sha256), None)
+    return None if name is None else read(name)
+
+
+def _planted(each: DrawnList, secret: str, csv: bytes, counts: Mapping[ListName, Shown]) -> tuple[DrawnList, ListRoot]:
+    size, root = tree_of(bytes.fromhex(secret), lines_of(csv))
+    if size != each.rows:
+        raise ValueError("a list has as many lines as rows")
+    shown = shown_rows(each.name, each.rows, counts)
+    return (
+        DrawnList(name=each.name, rows=each.rows, sha256=each.sha256, secret=secret),
+        ListRoot(name=each.name, root=root.hex(), rows=shown),
+    )
+
+
+def shown_rows(name: str, rows: int, counts: Mapping[ListName, Shown]) -> int | None:
+    """How many voters stand on a list, if everyone may know: where the accounts of the roll tell everyone the same."""
+    place = parts_of(name)
+    if place.kind not in _COUNTED:
+        return None
+    return rows if counts.get(place, 0) == rows else None
+
+
+def _counts(connection: sa.Connection, election: str) -> dict[ListName, Shown]:
+    """What everyone sees of each list that is counted by itself; empty while the roll is not frozen."""
+    accounts = roll_accounts(connection, election)
+    return {} if accounts is None else sums(accounts.shown, _list_of)
+
+
+def _list_of(cell: Cell) -> ListName:
+    return ListName(cell.list, cell.municipality, cell.station if cell.list == "polling-station" else None)
+
+
+def _secrets(events: Iterable[Event]) -> dict[_Identity, str]:
+    """The secret of each list that has one, by what the list is."""
+    found: dict[_Identity, str] = {}
+    for event in events:
+        if isinstance(event.data, ExcerptDrawn):
+            for each in event.data.lists:
+                if each.secret is not None:
+                    found.setdefault(_identity(event.data, each), each.secret)
+    return found
+
+
+def _identity(drawn: ExcerptDrawn, each: DrawnList) -> _Identity:
+    return each.name, drawn.format_version, drawn.conclusion, each.sha256
