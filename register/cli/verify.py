@@ -14,8 +14,9 @@ from register.app.http import build
 from register.app.parts import calm_collector, read_reference
 from register.audit.export.reading import MissingMandateError
 from register.audit.export.refolding import refold
-from register.audit.offline.command import key_line
+from register.audit.offline.command import check_list_files, key_line
 from register.audit.offline.exported import NotAnExportError, check_export
+from register.audit.offline.lists import WRONG
 from register.audit.processes import cores
 from register.audit.verify import Check, Parts, Report
 from register.audit.verify import verify as verify_all
@@ -39,13 +40,20 @@ def verify(
         bool, typer.Option("--replay", help="With --export: fold the law again as well, from the export alone.")
     ] = False,
     key: Annotated[
-        str | None, typer.Option(help="With --export: the log's verifier key line as published, or a file with it.")
+        str | None,
+        typer.Option(help="With --export or --proof: the log's verifier key line as published, or a file with it."),
     ] = None,
     checkpoint: Annotated[
         list[Path] | None, typer.Option(help="With --export: a checkpoint kept from elsewhere; any number.")
     ] = None,
+    proof: Annotated[
+        Path | None, typer.Option(help="A voter's proof of a line, or with --list the proof of the list: offline.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option("--list", help="With --proof: the copy of a list as CSV.")] = None,
 ) -> None:
     """Check event store, log, register and audit log against each other. Reads only; exit 2 when something is found."""
+    if proof is not None or csv is not None:
+        raise typer.Exit(_verify_list(proof, csv, key))
     if export is not None:
         raise typer.Exit(_verify_export(export, key, checkpoint or [], replay=replay))
     if replay or key is not None or checkpoint:
@@ -73,6 +81,21 @@ def verify(
             print(line)
     if not report.ok:
         raise typer.Exit(2)
+
+
+def _verify_list(proof: Path | None, csv: Path | None, key: str | None) -> int:
+    """The exit status: 0, or 2 when the list or line is not the one on record. Raises typer.BadParameter."""
+    if proof is None or key is None:
+        raise typer.BadParameter("--list goes with --proof, and --proof with --key", param_hint="--proof, --key")
+    try:
+        standing = check_list_files(proof, key_line(key) or "", csv)
+    except OSError as error:
+        raise typer.BadParameter(str(error), param_hint="--proof, --list, --key") from None
+    except WRONG as error:
+        print(f"NOT OK: {error}")
+        return 2
+    print("\n".join(standing.said()))
+    return 0
 
 
 def _verify_export(folder: Path, key: str | None, kept: Sequence[Path], *, replay: bool) -> int:
