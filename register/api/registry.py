@@ -112,13 +112,13 @@ async def read_voter(
 
     def work(connection: sa.Connection, position: int) -> Entry | None:
         on = asked.day(system.clock())
-        who = _look_up(system, connection, scope, person, on, position)
+        who = look_up(system, connection, scope, person, on, position)
         found = None
         if who is not None and under_law is not None:
             found = entry_under(under(under_law), system, connection, who, on, position)
         elif who is not None and (row := queries.voter(connection, who, on, position)) is not None:
             found = entry_of(row, position)
-        _journal_person(connection, system, caller, "voter", person, who, on=on, position=position, under_law=under_law)
+        journal_person(connection, system, caller, "voter", person, who, on=on, position=position, under_law=under_law)
         return found
 
     return _answer(await resting_on(system, asked, work))
@@ -136,7 +136,7 @@ async def read_history(
     scope = may_look(caller, "voters")
 
     def work(connection: sa.Connection, position: int) -> History | None:
-        who = _look_up(system, connection, scope, person, None, position)
+        who = look_up(system, connection, scope, person, None, position)
         found = None
         if who is not None and under_law is not None:
             found = history_under(under(under_law), system, connection, who, position)
@@ -146,7 +146,7 @@ async def read_history(
             found = within(found, scope)
         seen = None if found is None else who
         detail = {"position": position, "under_law": under_law}
-        _journal_person(connection, system, caller, "voter-history", person, seen, **detail)
+        journal_person(connection, system, caller, "voter-history", person, seen, **detail)
         return found
 
     return _answer(await resting_on(system, asked, work))
@@ -296,7 +296,7 @@ def _within(
     return found
 
 
-def _look_up(
+def look_up(
     system: System, connection: sa.Connection, scope: Scope, person: str, on: date | None, position: int
 ) -> UUID | None:
     """The person behind an opaque id, also one that was joined to another; None when unknown or out of reach."""
@@ -326,7 +326,7 @@ def _own_municipality(scope: Scope, asked: str | None) -> str | None:
     return asked
 
 
-def _journal_person(
+def journal_person(
     connection: sa.Connection,
     system: System,
     caller: Caller,
