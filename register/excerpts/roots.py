@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from register.excerpts.manifest import ManifestEntry
 from register.excerpts.proofs import SECRET_BYTES, lines_of, tree_of
-from register.law.events import DrawnList, Event, ExcerptDrawn, ListRoot
+from register.law.events import DrawnList, ExcerptCertified, ExcerptDrawn, ListRoot
 from register.projection.roll_accounts import Cell, Shown, roll_accounts, sums
 from register.store import Store
 from register.store.subjects import streams_of_kind
@@ -44,16 +44,56 @@ def parts_of(name: str) -> ListName:
     return ListName(kind, municipality, "_".join(rest) or None)
 
 
-def drawings(connection: sa.Connection, store: Store, election: str) -> list[Event]:
+class Drawing(NamedTuple):
+    """One drawing of lists: at which position it was put on record, what of, and whether it was certified since."""
+
+    position: int
+    data: ExcerptDrawn
+    certified: bool
+
+
+class ShownList(NamedTuple):
+    """A drawn list as everyone sees it; ``rows`` None where the number is not told."""
+
+    name: str
+    kind: str
+    municipality: str | None
+    station: str | None
+    rows: int | None
+    root: str
+    position: int
+
+
+def drawings(connection: sa.Connection, store: Store, election: str) -> list[Drawing]:
     """The drawings of an election's lists, in order."""
     raw = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-    found = store.streams(streams_of_kind(raw, "excerpt")).values()
-    events = (event for events in found for event in events if _is_of(event.data, election))
-    return sorted(events, key=lambda event: event.position)
+    found = []
+    for events in store.streams(streams_of_kind(raw, "excerpt")).values():
+        certified = any(isinstance(event.data, ExcerptCertified) for event in events)
+        drawn = ((event.position, event.data) for event in events if isinstance(event.data, ExcerptDrawn))
+        found += [Drawing(position, data, certified) for position, data in drawn if data.election == election]
+    return sorted(found, key=lambda drawing: drawing.position)
 
 
-def _is_of(data: object, election: str) -> bool:
-    return isinstance(data, ExcerptDrawn) and data.election == election
+def drawn_lists(made: Iterable[Drawing]) -> list[ShownList]:
+    """The lists of drawings by name, each with its root and the position at which it was first put on record."""
+    found: dict[tuple[str, str], ShownList] = {}
+    for drawing in made:
+        for each in drawing.data.roots or ():
+            first = ShownList(each.name, *parts_of(each.name), each.rows, each.root, drawing.position)
+            found.setdefault((each.name, each.root), first)
+    return [found[key] for key in sorted(found)]
+
+
+def best_of(made: Iterable[Drawing], name: str) -> tuple[Drawing, DrawnList] | None:
+    """The drawing by which to prove something of a list: certified rather than not, then the one with fewest lists."""
+    found = [
+        (not drawing.certified, len(drawing.data.lists), drawing.position, drawing, each)
+        for drawing in made
+        for each in drawing.data.lists
+        if each.name == name and each.secret is not None
+    ]
+    return min(found, key=lambda one: one[:3])[3:] if found else None
 
 
 def settle(
@@ -126,14 +166,13 @@ def _list_of(cell: Cell) -> ListName:
     return ListName(cell.list, cell.municipality, cell.station if cell.list == "polling-station" else None)
 
 
-def _secrets(events: Iterable[Event]) -> dict[_Identity, str]:
+def _secrets(made: Iterable[Drawing]) -> dict[_Identity, str]:
     """The secret of each list that has one, by what the list is."""
     found: dict[_Identity, str] = {}
-    for event in events:
-        if isinstance(event.data, ExcerptDrawn):
-            for each in event.data.lists:
-                if each.secret is not None:
-                    found.setdefault(_identity(event.data, each), each.secret)
+    for drawing in made:
+        for each in drawing.data.lists:
+            if each.secret is not None:
+                found.setdefault(_identity(drawing.data, each), each.secret)
     return found
 
 
