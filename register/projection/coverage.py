@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -167,5 +170,73 @@ def _insert(connection: Connection, rows: Iterable[Row]) -> None:
             ambiguous,
         )
         for municipality, key, (lower, upper, station, ambiguous), position in rows
+    )
+    copy(connection, "coverage", for_copy(COVERAGE_COLUMNS), to_copy)
+
+
+def cover_whole(connection: Connection, store: Store, upto: int, share: int, shares: int) -> int:
+    """Cover every address the stretches have, at every position up to ``upto``; how many addresses.
+
+    For a fresh table. ``share`` of ``shares``: the municipalities are dealt out among so many calls.
+    """
+    found = connection.execute(
+        """
+        SELECT municipality, address_key, min(lower(known)) FROM projection.stretch
+        WHERE municipality IS NOT NULL AND address_key IS NOT NULL AND abs(hashtext(municipality) %% %s) = %s
+        GROUP BY 1, 2 ORDER BY 1, 2
+        """,
+        (shares, share),
+    ).fetchall()
+    for municipality, addresses in groupby(found, itemgetter(0)):
+        events = [e for events in _stations(connection, store, municipality, upto).values() for e in events]
+        _insert_spans(connection, municipality, _Histories(municipality, events), addresses)
+    return len(found)
+
+
+class _Histories:
+    """The stations of a municipality as known at every position."""
+
+    def __init__(self, municipality: str, events: list[Event]) -> None:
+        self._municipality = municipality
+        self._events = sorted(events, key=attrgetter("position"))
+        self._positions = [event.position for event in self._events]
+        self._as_known: dict[int, Coverage] = {}
+
+    def spans(self, key: str, since: int) -> Iterator[tuple[int, int | None, list[Covered]]]:
+        """How an address that the register first had at ``since`` is covered: positions [from, to), days."""
+        settlement, street, number = key.split("\x1f")
+        address = Address(self._municipality, settlement or None, street or None, number or None)
+        earlier = bisect_right(self._positions, since)
+        begun, standing = since, self._covered(earlier, key, address)
+        for count in range(earlier + 1, len(self._events) + 1):
+            covered = self._covered(count, key, address)
+            if covered != standing:
+                position = self._positions[count - 1]
+                yield begun, position, standing
+                begun, standing = position, covered
+        yield begun, None, standing
+
+    def _covered(self, count: int, key: str, address: Address) -> list[Covered]:
+        found = self._as_known.get(count)
+        if found is None:
+            found = self._as_known[count] = Coverage(self._municipality, live(self._events[:count]))
+        return [covered for _, _, covered, _ in _rows(self._municipality, key, found.resolve(address), 0)]
+
+
+def _insert_spans(
+    connection: Connection, municipality: str, histories: _Histories, addresses: Iterable[tuple[str, str, int]]
+) -> None:
+    to_copy = (
+        (
+            municipality,
+            key,
+            rendered_days(lower or ALWAYS, upper or FOREVER),
+            rendered_positions(begun, ended),
+            station,
+            ambiguous,
+        )
+        for _, key, since in addresses
+        for begun, ended, days in histories.spans(key, since)
+        for lower, upper, station, ambiguous in days
     )
     copy(connection, "coverage", for_copy(COVERAGE_COLUMNS), to_copy)

@@ -95,14 +95,14 @@ def position_of(connection: Connection) -> int:
     return 0 if row is None else int(row[0])
 
 
-def follow(connection: Connection, store: Store, *, limit: int = BATCH) -> int:
-    """Take the next events into the tables, in one transaction; how many they were (0: nothing new).
+def follow(connection: Connection, store: Store, *, limit: int = BATCH, upto: int | None = None) -> int:
+    """Take the next events, none behind ``upto``, into the tables, in one transaction; how many they were (0: none).
 
     Raises :class:`RivalProjectorError` when a rival moved the position.
     """
     with connection.transaction():
         old = _lock(connection)
-        batch = list(store.events(after=old, limit=limit))
+        batch = list(store.events(after=old, upto=upto, limit=limit))
         if not batch:
             return 0
         follow_deficiencies(connection, batch)
@@ -115,8 +115,17 @@ def follow(connection: Connection, store: Store, *, limit: int = BATCH) -> int:
     return len(batch)
 
 
+def hold_still(connection: Connection) -> None:
+    """Let no projector begin another batch before this transaction ends; waits for a batch that has begun.
+
+    An advisory lock, so that who waits here holds no table: a rebuild that switches the tables needs them all.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('projection.progress', 0))")
+
+
 def _lock(connection: Connection) -> int:
     """The position, its row locked: rivals wait here and then find it moved."""
+    hold_still(connection)
     query = "SELECT position FROM projection.progress WHERE part = %s FOR UPDATE"
     row = connection.execute(query, (PART,)).fetchone()
     if row is not None:

@@ -8,7 +8,7 @@ control totals under that of its ``time``. Whatever the size of a batch, the cou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -74,7 +74,15 @@ def paper_id(authority: str, notice_id: str) -> str:
 
 def follow_timeliness(connection: Connection, store: Store, events: Sequence[Event]) -> None:
     """Add a batch (positions rising) to the counts, in the caller's transaction."""
-    _take_notices(connection, events)
+    count_notices(connection, events)
+    settle_notices(connection, store, events)
+
+
+def settle_notices(connection: Connection, store: Store, events: Sequence[Event]) -> None:
+    """What the annulments, papers and first loads among some events (positions rising) change in the counts.
+
+    The events that are taken back must be counted already (:func:`count_notices`), or be among the same batch.
+    """
     annulled = _take_annulments(connection, store, [e for e in events if isinstance(e.data, Annulment)])
     papers = [(e.position, e.data) for e in events if isinstance(e.data, WrittenNoticeReceived)]
     if papers:
@@ -87,7 +95,8 @@ def follow_timeliness(connection: Connection, store: Store, events: Sequence[Eve
         connection.execute("UPDATE projection.control_total SET annulled = true WHERE position = ANY(%s)", (annulled,))
 
 
-def _take_notices(connection: Connection, events: Sequence[Event]) -> None:
+def count_notices(connection: Connection, events: Iterable[Event]) -> None:
+    """Count the notices among some events, in any order; what is counted together is written in one order by all."""
     recorded_on: dict[datetime, date] = {}
     received: Counter[tuple[date, str, str]] = Counter()
     lags = _Lags()
@@ -105,7 +114,7 @@ def _take_notices(connection: Connection, events: Sequence[Event]) -> None:
             lags.add(day, event.source, data.TOPIC, data.effective_on)  # type: ignore[union-attr]
         elif isinstance(data, ControlTotal):
             totals.append(_total(event, data, day))
-    _write(connection, _ADD_RECEIVED, [_received(*key, count) for key, count in received.items()])
+    _write(connection, _ADD_RECEIVED, [_received(*key, count) for key, count in sorted(received.items())])
     _write(connection, _ADD_LAGS, lags.rows("notices"))
     _write(connection, _ADD_TOTALS, totals)
 
@@ -135,7 +144,7 @@ class _Lags:
         """The rows to be added, the counts in the column ``counted``."""
         return [
             _lag_row(day, source.removeprefix(SOURCE_PREFIX), kind, self._effective[day, lag]) | {counted: count}
-            for (day, source, kind, lag), count in self._counts.items()
+            for (day, source, kind, lag), count in sorted(self._counts.items())
         ]
 
 

@@ -26,10 +26,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, DATEMULTIRANGE, DATERANGE, INT8RANGE, JSONB, UUID
 
-#: Version of what these tables hold; a change that needs a rebuild raises it.
+#: The form of these tables. Whoever changes them, or what the projector writes into them, raises it; the register is
+#: then built anew beside the old tables (docs/decisions/0023-rebuild.md). No migration touches them.
 VERSION: Final = 2
+#: Earlier forms from which the queries of this program answer meanwhile; from others it does not answer (503).
+ANSWERS_FROM: Final[frozenset[int]] = frozenset()
 
-metadata = MetaData(schema="projection")
+SCHEMA: Final = "projection"
+metadata = MetaData(schema=SCHEMA)
+
+#: Of which form these very tables are; one row.
+form = Table("form", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
 
 #: How far each part has followed the event store. One part today; a part is a set of persons.
 progress = Table(
