@@ -72,6 +72,13 @@ from register.law.events.forms import (
 )
 from register.law.events.log_keys import LogKeyAnnounced, LogKeyRetired
 from register.law.events.ministries import Citizenship, CitizenshipEnded, RefugeeStatus, RefugeeStatusEnded
+from register.law.events.parties import (
+    CertificationWithdrawn,
+    CopyDrawn,
+    CopyGranted,
+    CopyWithdrawn,
+    PoliticalEntityCertified,
+)
 from register.law.events.receiving import (
     FirstLoadDeclared,
     RequestSigned,
@@ -101,10 +108,14 @@ __all__ = [
     "CapacityRestored",
     "CapacityWithdrawn",
     "CatchmentEntry",
+    "CertificationWithdrawn",
     "Citizen",
     "Citizenship",
     "CitizenshipEnded",
     "ControlTotal",
+    "CopyDrawn",
+    "CopyGranted",
+    "CopyWithdrawn",
     "CountryCode",
     "Data",
     "Death",
@@ -136,6 +147,7 @@ __all__ = [
     "Notice",
     "NoticeId",
     "PersonalData",
+    "PoliticalEntityCertified",
     "PollingStation",
     "PollingStationAbolished",
     "RefugeeStatus",
@@ -201,6 +213,11 @@ Act = (
     | RequestSigned
     | LogKeyAnnounced
     | LogKeyRetired
+    | PoliticalEntityCertified
+    | CertificationWithdrawn
+    | CopyGranted
+    | CopyDrawn
+    | CopyWithdrawn
 )
 AnyData = Notice | Act
 
@@ -246,6 +263,11 @@ ACT_TYPES: Final[tuple[type[Act], ...]] = (
     RequestSigned,
     LogKeyAnnounced,
     LogKeyRetired,
+    PoliticalEntityCertified,
+    CertificationWithdrawn,
+    CopyGranted,
+    CopyDrawn,
+    CopyWithdrawn,
 )
 
 #: Topic to type, of everything the event store may hold.
@@ -308,14 +330,19 @@ def subject_of(data: AnyData, source: str) -> str | None:
 def _subject_of_act(data: Act) -> str:
     match data:
         case ElectionCalled() | ElectionConcluded() | RollFrozen():
-            return f"election:{data.election}"
+            subject = f"election:{data.election}"
         case ExcerptDrawn() | ExcerptVerified() | ExcerptCertified():
-            return f"excerpt:{data.excerpt}"
+            subject = f"excerpt:{data.excerpt}"
         case AboutDeficiency():
-            return f"deficiency:{data.kind}:{data.key}"
+            subject = f"deficiency:{data.kind}:{data.key}"
         case SenderKeyRegistered() | SenderKeyRevoked():
-            return f"sender-keys:{data.authority}"
+            subject = f"sender-keys:{data.authority}"
         case LogKeyAnnounced() | LogKeyRetired():
-            return f"log-keys:{data.key.partition('+')[0]}"
+            subject = f"log-keys:{data.key.partition('+')[0]}"
+        case PoliticalEntityCertified() | CertificationWithdrawn():
+            subject = f"political-entity:{data.election}:{data.entity}"
+        case CopyGranted() | CopyDrawn() | CopyWithdrawn():
+            subject = f"copy:{data.election}:{data.copy}"
         case _:
-            return f"authority:{data.authority}"
+            subject = f"authority:{data.authority}"
+    return subject
