@@ -9,7 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from register.law.deletions import AuditEntry
+from register.law.deletions import AuditEntry, entered_days
+from register.law.dossier import timeline
 from register.law.events import Document
 from register.law.franchise import FOREVER
 from register.projection.chronicle import Chronicle
@@ -205,3 +206,29 @@ def test_two_entered_numbers_replaced_by_one_nobody_reported_on_are_joined_too()
     meeting = [replaced_by(THIRD_NUMBER, "1.6.2010"), replaced_by(THIRD_NUMBER, "1.6.2010", jmb=NEW_NUMBER)]
     entries = audit([*BOTH[:-1], *meeting])
     assert [(e.person, e.action, e.ground) for e in entries[2:]] == [(NEW, "deleted", "joined-number")]
+
+
+def test_a_change_of_name_among_the_days_lost_makes_no_second_entry() -> None:
+    names = [personal_data("1.6.2010", surname="Kovač"), personal_data("1.6.2012", surname="Šarić")]
+    sent = [*AMRA_IN_BIHAC, *names, death("3.2.2005").under("d")]
+    assert lines(sent)[1:] == [("deleted", "3.2.2005", None, "deceased", None)]
+    back = [*sent, taken_back("d", by=REGISTRY)]
+    assert lines(back)[2:] == [("reinstated", "3.2.2005", None, "deceased", None)]
+    assert entered_days(timeline(recorded(back))) == ((day("1.5.1998"), FOREVER),)
+
+
+def test_days_that_adjoin_those_held_before_were_never_held() -> None:
+    sent = [death("3.2.2020").under("d"), *AMRA_IN_BIHAC, taken_back("d", by=REGISTRY)]
+    assert lines(sent) == [
+        ("entered", "1.5.1998", "3.2.2020", None, None),
+        ("reinstated", "3.2.2020", None, "deceased", "extended"),
+    ]
+
+
+def test_an_entry_names_where_the_person_counts_or_counted() -> None:
+    sent = [*AMRA_IN_BIHAC, death("3.2.2024").under("d"), taken_back("d", by=REGISTRY)]
+    assert [(a.action, a.municipality) for a in audit(sent)] == [
+        ("entered", BIHAC),
+        ("deleted", BIHAC),
+        ("reinstated", BIHAC),
+    ]

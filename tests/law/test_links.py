@@ -113,3 +113,22 @@ def test_streams_of_which_nothing_is_known_are_nobody_elses() -> None:
     for event in recorded([*AMRA_IN_BIHAC, replaced_by(NEW_NUMBER, "1.6.2010")], about=STREAMS):
         known.setdefault(event.stream, []).append(event)
     assert members(known) == {stream: stream for stream in known}
+
+
+def test_numbers_nobody_spoke_of_say_what_all_around_them_say() -> None:
+    """Given two strangers at the ends of a chain of numbers without a record, then nothing in it links."""
+    stranger, fourth = "0707960100001", "0105980167530"
+    streams = {**STREAMS, stranger: UUID(int=40), fourth: UUID(int=50)}
+    sent = [
+        *AMRA_IN_BIHAC,
+        citizen(jmb=stranger, born="7.7.1960", sex="M"),
+        replaced_by(NEW_NUMBER, "1.6.2010"),
+        replaced_by(fourth, "1.6.2011", jmb=NEW_NUMBER),
+        replaced_by(fourth, "1.6.2012", jmb=stranger),
+        lives_in(BIHAC, "1.1.2020", jmb=fourth),
+    ]
+    known: dict[UUID, list[Event]] = {}
+    for event in recorded(sent, about=streams):
+        known.setdefault(event.stream, []).append(event)
+    assert members(known) == {stream: stream for stream in known}
+    assert len(known) == 4
