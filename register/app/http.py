@@ -27,6 +27,7 @@ from register.api import (
     keys,
     operators,
     problems,
+    proofs,
     public,
     receiving,
     registry,
@@ -43,6 +44,7 @@ from register.api.system import System
 from register.app.parts import (
     CONTRACTS,
     inspection_lag,
+    make_cosigning,
     make_runs,
     make_sealer,
     open_documents,
@@ -79,6 +81,7 @@ ROUTERS: Final = (
     deficiencies.router,
     receiving.router,
     timeliness.router,
+    proofs.router,
 )
 
 
@@ -113,6 +116,7 @@ def build(
             runs=make_runs(settings, database, store, clock, entropy),
             queue=stack.enter_context(Queue(database)),
             reference=reference_version(),
+            cosigning=make_cosigning(settings, database, clock),
             lags={
                 "projection": lambda: projection_lag(database, store),
                 "log": make_sealer(settings, database, store, clock, entropy).lag,

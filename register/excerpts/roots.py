@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, cast
+from uuid import UUID
 
 import psycopg
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from register.excerpts.manifest import ManifestEntry
 from register.excerpts.proofs import SECRET_BYTES, lines_of, tree_of
 from register.law.events import DrawnList, ExcerptCertified, ExcerptDrawn, ListRoot
+from register.projection.keeping import Keeper
 from register.projection.roll_accounts import Cell, Shown, roll_accounts, sums
 from register.store import Store
 from register.store.subjects import streams_of_kind
@@ -24,6 +26,9 @@ from register.store.subjects import streams_of_kind
 _COUNTED: Final[frozenset[str]] = frozenset({"polling-station", "in-person-1991", "absentee-1991", "mail"})
 #: First half of the advisory lock under which the secrets of an election are given ("list").
 _LOCK: Final = 0x6C697374
+
+#: Lists everyone sees, of the elections asked for last.
+KEEPER: Final = Keeper(16)
 
 #: What tells a list from every other: its name, format version, position, and the digest of its rows.
 _Identity = tuple[str, int, int, str]
@@ -66,23 +71,35 @@ class ShownList(NamedTuple):
 
 def drawings(connection: sa.Connection, store: Store, election: str) -> list[Drawing]:
     """The drawings of an election's lists, in order."""
-    raw = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-    found = []
-    for events in store.streams(streams_of_kind(raw, "excerpt")).values():
+    found: list[Drawing] = []
+    for events in store.streams(_streams(connection)).values():
         certified = any(isinstance(event.data, ExcerptCertified) for event in events)
         drawn = ((event.position, event.data) for event in events if isinstance(event.data, ExcerptDrawn))
         found += [Drawing(position, data, certified) for position, data in drawn if data.election == election]
     return sorted(found, key=lambda drawing: drawing.position)
 
 
-def drawn_lists(made: Iterable[Drawing]) -> list[ShownList]:
-    """The lists of drawings by name, each with its root and the position at which it was first put on record."""
+def drawn_lists(connection: sa.Connection, store: Store, election: str) -> list[ShownList]:
+    """The lists drawn for an election by name, each with its root and where it was first put on record.
+
+    Raises ``keeping.BusyError``: everyone may ask.
+    """
+    # Every drawing has a stream of its own, so that these tell whether any came since; they are never given twice.
+    return KEEPER.once((election, *_streams(connection)), lambda: _drawn_lists(drawings(connection, store, election)))
+
+
+def _drawn_lists(made: Iterable[Drawing]) -> list[ShownList]:
     found: dict[tuple[str, str], ShownList] = {}
     for drawing in made:
         for each in drawing.data.roots or ():
             first = ShownList(each.name, *parts_of(each.name), each.rows, each.root, drawing.position)
             found.setdefault((each.name, each.root), first)
     return [found[key] for key in sorted(found)]
+
+
+def _streams(connection: sa.Connection) -> list[UUID]:
+    raw = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+    return streams_of_kind(raw, "excerpt")
 
 
 def best_of(made: Iterable[Drawing], name: str) -> tuple[Drawing, DrawnList] | None:
