@@ -17,6 +17,7 @@ from register.law import (
     deletions,
     dossier,
     franchise,
+    parties,
     personal_number,
     persons,
     rolls,
@@ -70,9 +71,9 @@ INDEX: Final[tuple[Provision, ...]] = (
     Provision(
         "U4",
         "Brčko: the entity of the option",
-        (franchise.entity, territory.electoral_units, gaps.no_entity_option, *_WHOLE),
+        (franchise.entity, territory.electoral_units, parties.places_in, gaps.no_entity_option, *_WHOLE),
     ),
-    Provision("Art. 1.1a", "electoral units", (territory.electoral_units,)),
+    Provision("Art. 1.1a", "electoral units", (territory.electoral_units, parties.units_voted_in, parties.units_of)),
     Provision("Art. 1.4", "the right to vote at 18", (franchise.comes_of_age, franchise.under_age)),
     Provision(
         "Art. 1.5",
@@ -91,7 +92,12 @@ INDEX: Final[tuple[Provision, ...]] = (
     Provision(
         "Art. 1.14", "election day, the call (E-150)", (calendar.calendar_of, calendar.check_call, rolls.roll_of)
     ),
-    Provision("Art. 3.1", "who may see what", (competence.may_look,)),
+    Provision("Art. 2.9", "political entities are certified", (parties.certification_of, parties.check_units)),
+    Provision(
+        "Art. 3.1",
+        "who may see what",
+        (competence.may_look, parties.places_in, parties.copy_of, parties.check_request),
+    ),
     Provision(
         "Art. 3.2",
         "who is recorded, deleted and recorded again",
