@@ -28,6 +28,22 @@ class Metrics:
             "cvr_lag_events", "Events a follower is behind the event store", ("of",), registry=self.registry
         )
 
+        self._witnessed = Gauge(
+            "cvr_witness_size", "Size of the log's head that a witness has", ("witness",), registry=self.registry
+        )
+        self._contradicted = Gauge(
+            "cvr_witness_contradicts",
+            "1 when a witness has seen more than the database holds, or another history: the sealer signs nothing",
+            ("witness",),
+            registry=self.registry,
+        )
+        self._stopped = Gauge(
+            "cvr_stopped_at_position",
+            "Position of the event that a follower cannot read and stands before; 0 when it goes on",
+            ("of",),
+            registry=self.registry,
+        )
+
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Note an answered request; ``route`` is its template."""
         self._requests.labels(method, route, str(status)).observe(seconds)
@@ -45,6 +61,16 @@ class Metrics:
     def lag(self, of: str, events: int) -> None:
         """Note by how many events a follower is behind."""
         self._lag.labels(of).set(events)
+
+    def witness(self, name: str, size: int | None, *, contradicts: bool) -> None:
+        """Note what a witness, by its name in the policy, has of the log."""
+        if size is not None:
+            self._witnessed.labels(name).set(size)
+        self._contradicted.labels(name).set(contradicts)
+
+    def stopped(self, of: str, position: int) -> None:
+        """Note before which position a follower stands that it cannot read; 0: none."""
+        self._stopped.labels(of).set(position)
 
     def text(self) -> bytes:
         """Return all metrics in the text format of Prometheus."""

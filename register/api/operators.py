@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from register.api import problems
 from register.api.system import CurrentSystem, System
+from register.projection.following import Obstacle, obstacle
 
 #: A follower further behind the event store than this is catching up, and its readers would see an old register.
 LAG_BOUND: Final = 50_000
@@ -35,12 +36,16 @@ async def health() -> dict[str, str]:
 def readiness(system: CurrentSystem) -> Response:
     """The database answers, register and log are not far behind the event store, and the workers live.
 
-    Else 503 with the lags: a follower may be 50,000 events behind, and by none older than a minute.
+    Else 503 with the lags: a follower may be 50,000 events behind, and by none older than a minute. An event that
+    cannot be read is named by its position.
     """
     lags = measure(system)
     late = None if lags is None else _late(system, lags)
     if lags is None or late is None:
         return problems.plain(503, "The database does not answer", headers={"Retry-After": "5"})
+    found = _obstacle(system, lags)
+    if found is not None:
+        return problems.plain(503, f"The register stands still: {found}", headers={"Retry-After": "60"})
     behind = [f"{name} is {lags[name]} events behind" for name in late]
     if behind:
         return problems.plain(503, f"Catching up: {'; '.join(behind)}", headers={"Retry-After": "5"})
@@ -66,10 +71,25 @@ def _stale(system: System, lag: int) -> bool:
     return oldest is not None and system.clock() - oldest > AGE_BOUND
 
 
+def _obstacle(system: System, lags: Mapping[str, int]) -> Obstacle | None:
+    """The event that the register's tables cannot be brought past, if there is one; noted. Looked for when behind."""
+    found = None
+    if lags.get("projection", 0) > 0:
+        try:
+            with system.database.psycopg() as connection:
+                found = obstacle(connection, system.store)
+        except psycopg.OperationalError:
+            return None
+    system.metrics.stopped("projection", 0 if found is None else found.position)
+    return found
+
+
 @router.get("/metrics")
 def metrics(system: CurrentSystem) -> Response:
     """Metrics in the text format of Prometheus."""
-    measure(system)
+    lags = measure(system)
+    if lags is not None:
+        _obstacle(system, lags)
     return Response(system.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -83,4 +103,7 @@ def measure(system: System) -> dict[str, int] | None:
         return None
     for name, events in lags.items():
         system.metrics.lag(name, events)
+    if system.cosigning is not None:
+        for told in system.cosigning.told():
+            system.metrics.witness(told.name, told.size, contradicts=told.contradicts)
     return lags

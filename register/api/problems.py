@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from register.access import IssuerUnavailableError, Unauthenticated, challenge
 from register.intake.answers import PROBLEM_TYPE, Problem, problem_of
 from register.law.provisions import Fault, Refusal
+from register.projection.forms import OtherFormError
 
 MEDIA_TYPE: Final = "application/problem+json"
 #: What is said about a person is kept by nobody on the way, and does not leak by a link (contract: section 3).
@@ -107,6 +108,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(NotReadyError)
     async def not_ready(_: Request, error: NotReadyError) -> Response:
         return plain(503, error.detail, headers={"Retry-After": str(error.retry_after)})
+
+    @app.exception_handler(OtherFormError)
+    async def other_form(_: Request, error: OtherFormError) -> Response:
+        return plain(503, str(error).capitalize(), headers={"Retry-After": "10"})
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Response:

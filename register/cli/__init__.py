@@ -21,8 +21,11 @@ COMMANDS: Final = (
     "intake",
     "excerpts",
     "replay",
+    "rebuild",
     "verify",
     "export",
+    "witness",
+    "rotate-key",
     "token",
     "conformance",
     "migrate",
@@ -48,7 +51,8 @@ def app_for(words: Sequence[str]) -> typer.Typer:
     )
     app.callback()(_register)
     for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
-        app.command(name, hidden=name in HIDDEN)(getattr(import_module(f"register.cli.{name}"), name))
+        module = name.replace("-", "_")
+        app.command(name, hidden=name in HIDDEN)(getattr(import_module(f"register.cli.{module}"), module))
     return app
 
 

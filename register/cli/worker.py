@@ -7,13 +7,27 @@ import os
 import sys
 import threading
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from register.app.parts import calm_collector, make_freezer, make_inspector, make_runs, make_sealer, open_store
+import psycopg
+
+from register.app.parts import (
+    calm_collector,
+    make_cosigning,
+    make_freezer,
+    make_inspector,
+    make_runs,
+    make_sealer,
+    open_store,
+)
 from register.cli.clock import current_clock
 from register.database import Database, open_database
 from register.excerpts import worker as excerpts
 from register.projection import projector
+from register.projection.following import Follower, StoppedError
+from register.projection.forms import form_of
+from register.projection.rebuild import RebuildRunningError, rebuild
+from register.projection.tables import VERSION
 from register.settings import Settings, read_settings
 from register.store import Store
 
@@ -21,12 +35,17 @@ from register.store import Store
 GRACE: Final = 10.0
 #: The event store is looked at so often, also when no word of new events came.
 PAUSE: Final = 1.0
+#: Before an event that cannot be read the projector tries again so often (seconds).
+UNREADABLE_PAUSE: Final = 5.0
+
+_log: Final = logging.getLogger("register.worker")
 
 
 class Work(StrEnum):
     """The workers there are."""
 
     PROJECTOR = "projector"
+    FREEZER = "freezer"
     SEALER = "sealer"
     JOBS = "jobs"
     INSPECTOR = "inspector"
@@ -43,7 +62,9 @@ def worker(work: Work) -> None:
         calm_collector()
         match work:
             case Work.PROJECTOR:
-                project(settings, database, store, stop)
+                project(database, store, stop)
+            case Work.FREEZER:
+                freeze(settings, database, store, stop)
             case Work.SEALER:
                 seal(settings, database, store, stop)
             case Work.JOBS:
@@ -52,16 +73,51 @@ def worker(work: Work) -> None:
                 inspect(settings, database, store, stop)
 
 
-def project(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
-    """Keep the register's tables up to date until told to stop, and freeze the rolls of concluded elections."""
-    freezer = make_freezer(database, store, current_clock(settings), os.urandom)
+def project(database: Database, store: Store, stop: threading.Event) -> None:
+    """Keep the register's tables up to date until told to stop; tables of another form are built anew first."""
     with database.psycopg() as connection:
+        _bring_to_form(database, connection, store, stop)
+        follower, told = Follower(connection, store), None
         while not stop.is_set():
-            if not projector.follow(connection, store):
+            try:
+                taken = follower.turn()
+            except StoppedError as error:
+                if told != error.obstacle:
+                    _log.error("The register stands still: %s", error)
+                told = error.obstacle
+                stop.wait(UNREADABLE_PAUSE)
+                continue
+            if told is not None:
+                _log.info("The register goes on behind position %s", told.position)
+                told = None
+            if not taken:
                 position = projector.position_of(connection)
                 connection.rollback()
-                if not freezer.freeze_waiting():
-                    store.wait_for_events(position, PAUSE)
+                store.wait_for_events(position, PAUSE)
+
+
+def _bring_to_form(
+    database: Database, connection: psycopg.Connection[Any], store: Store, stop: threading.Event
+) -> None:
+    """Build the register anew when the program has another form of tables than the database."""
+    while form_of(connection) != VERSION and not stop.is_set():
+        connection.rollback()
+        _log.info("The register's tables are built anew in form %s", VERSION)
+        try:
+            built = rebuild(database, store, processes=len(os.sched_getaffinity(0)))
+        except RebuildRunningError:
+            stop.wait(PAUSE)
+            continue
+        _log.info("The register was built anew; it rests on position %s", built.position)
+    connection.rollback()
+
+
+def freeze(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
+    """Freeze the rolls of concluded elections until told to stop; not the projector's work, which goes on meanwhile."""
+    freezer = make_freezer(database, store, current_clock(settings), os.urandom)
+    while not stop.is_set():
+        if not freezer.freeze_waiting():
+            stop.wait(PAUSE)
 
 
 def draw(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
@@ -70,8 +126,12 @@ def draw(settings: Settings, database: Database, store: Store, stop: threading.E
 
 
 def seal(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
-    """Keep the log up to date until told to stop."""
-    make_sealer(settings, database, store, current_clock(settings), os.urandom).run(stop)
+    """Keep the log up to date until told to stop; beside it, ask the witnesses."""
+    clock = current_clock(settings)
+    cosigning = make_cosigning(settings, database, clock)
+    if cosigning is not None:
+        threading.Thread(target=cosigning.run, args=(stop,), daemon=True).start()
+    make_sealer(settings, database, store, clock, os.urandom).run(stop)
 
 
 def inspect(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:

@@ -7,8 +7,7 @@ Each step is one transaction that notes itself, so that a load that was broken o
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from operator import attrgetter
@@ -61,20 +60,16 @@ _LAST: Final = UUID(int=2**128 - 1)
 class Loader:
     """Fills the tables of ``schema`` with what the events up to ``upto`` give; one in each process.
 
-    ``connect`` opens a connection as the program. ``linked``: the streams that links, live or not, may connect.
+    ``connection``, as the program, looks into that schema from now on. ``linked``: the streams that links, live or
+    not, may connect.
     """
 
-    def __init__(self, connect: Callable[[], Connection], schema: str, upto: int, linked: Collection[UUID]) -> None:
-        self._connection = connect()
-        look_into(self._connection, schema)
-        self._store = Store(connect, random_bytes=os.urandom, pool_size=1)
+    def __init__(self, connection: Connection, store: Store, schema: str, upto: int, linked: Collection[UUID]) -> None:
+        look_into(connection, schema)
+        self._connection = connection
+        self._store = store
         self._upto = upto
         self._linked = frozenset(linked)
-
-    def close(self) -> None:
-        """Close what was opened."""
-        self._store.close()
-        self._connection.close()
 
     @contextmanager
     def _step(self, name: str) -> Iterator[bool]:

@@ -16,9 +16,10 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from register.law.deletions import Action
+from register.projection.forms import check_answering
 from register.projection.projector import PART
 from register.projection.rows import name_key
-from register.projection.tables import audit_entry, coverage, joined, link, person, progress, stretch
+from register.projection.tables import audit_entry, coverage, form, joined, link, person, progress, stretch
 
 Row = Mapping[str, Any]
 #: The columns of the stretches, or of a page of them.
@@ -41,8 +42,14 @@ class BehindError(Exception):
 
 
 def position(connection: Connection) -> int:
-    """The position the tables rest on."""
-    found = connection.scalar(select(progress.c.position).where(progress.c.part == PART))
+    """The position the tables rest on. Raises ``OtherFormError`` for tables from which this program cannot answer.
+
+    Whoever reads the register asks for it first, in the transaction of the reading: from then on, until the end of
+    that transaction, no rebuild puts other tables in the place of these.
+    """
+    at = select(progress.c.position).where(progress.c.part == PART).scalar_subquery()
+    found, version = connection.execute(select(at, select(form.c.version).scalar_subquery())).one()
+    check_answering(version or 0)
     return int(found or 0)
 
 

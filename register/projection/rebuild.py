@@ -7,12 +7,14 @@ them before the one transaction in which schemas change names.
 from __future__ import annotations
 
 import gc
+import os
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, Final
 from uuid import UUID
 
@@ -155,7 +157,7 @@ def _load(database: Database, new: Connection, store: Store, upto: int, processe
         ("addresses covered", [("share", number) for number in shares()]),
         ("indexes of addresses", [("index", name) for name in last]),
     ]
-    with _crew(database, processes if upto >= WORTH_SPREADING else 1, upto, linked) as work:
+    with _crew(database, store, processes if upto >= WORTH_SPREADING else 1, upto, linked) as work:
         for what, tasks in phases:
             for done, _ in enumerate(work(tasks), 1):
                 progress(what, done, len(tasks))
@@ -167,15 +169,12 @@ def _load(database: Database, new: Connection, store: Store, upto: int, processe
 
 @contextmanager
 def _crew(
-    database: Database, processes: int, upto: int, linked: Collection[UUID]
+    database: Database, store: Store, processes: int, upto: int, linked: Collection[UUID]
 ) -> Iterator[Callable[[Iterable[tuple[str, Any]]], Iterator[None]]]:
     """What does steps of the load, (name of the step, its argument): here, or in so many processes."""
     if processes == 1:
-        loader = Loader(database.psycopg, NEXT, upto, linked)
-        try:
-            yield partial(map, partial(_do, loader))
-        finally:
-            loader.close()
+        with database.psycopg() as connection:
+            yield partial(map, partial(_do, Loader(connection, store, NEXT, upto, linked)))
         return
     # Not by fork: this process may have threads, which a fork would lose together with their locks.
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _open, (database.dsn, upto, frozenset(linked)))
@@ -190,9 +189,20 @@ _loaders: Final[list[Loader]] = []
 
 def _open(dsn: str, upto: int, linked: Collection[UUID]) -> None:
     """Once in each process. Batches make no cycles: looking for them takes a third of the time."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
-    _loaders.append(Loader(partial(psycopg.connect, dsn), NEXT, upto, linked))
+    connect = partial(psycopg.connect, dsn)
+    store = Store(connect, random_bytes=os.urandom, pool_size=1)
+    _loaders.append(Loader(connect(), store, NEXT, upto, linked))
+
+
+def _end_with_parent() -> None:
+    """However suddenly the rebuild ends, its processes end too, and the database takes back what they had begun."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(task: tuple[str, Any]) -> None:
