@@ -71,7 +71,7 @@ INDEX: Final[tuple[Provision, ...]] = (
     Provision(
         "U4",
         "Brčko: the entity of the option",
-        (franchise.entity, territory.electoral_units, parties.places_in, gaps.no_entity_option, *_WHOLE),
+        (franchise.entity, territory.electoral_units, gaps.no_entity_option, *_WHOLE),
     ),
     Provision("Art. 1.1a", "electoral units", (territory.electoral_units, parties.units_voted_in, parties.units_of)),
     Provision("Art. 1.4", "the right to vote at 18", (franchise.comes_of_age, franchise.under_age)),
@@ -96,7 +96,7 @@ INDEX: Final[tuple[Provision, ...]] = (
     Provision(
         "Art. 3.1",
         "who may see what",
-        (competence.may_look, parties.places_in, parties.copy_of, parties.check_request),
+        (competence.may_look, parties.copy_of, parties.check_request),
     ),
     Provision(
         "Art. 3.2",

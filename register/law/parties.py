@@ -74,19 +74,6 @@ def units_of(municipalities: Mapping[str, Municipality]) -> frozenset[str]:
     return frozenset().union(*each)
 
 
-def places_in(municipalities: Mapping[str, Municipality], unit: str) -> frozenset[tuple[str, Entity | None]]:
-    """Return whose voters take part in a unit: municipality in which they count, entity they count for (Art. 3.1).
-
-    The entity is None for voters who count in Brčko District and have no entity option (U4).
-    """
-    return frozenset(
-        (code, entity)
-        for code, one in municipalities.items()
-        for entity in ((one.entity,) if one.entity else (*_ENTITIES, None))
-        if unit in units_voted_in(one, entity)
-    )
-
-
 def certification_of(events: Iterable[Event]) -> Certification | None:
     """Return where an entity is certified by the events of its stream, in order; None when it never was (Art. 2.9)."""
     state: Certification | None = None
