@@ -34,6 +34,7 @@ NAMES = {
     "CVR_DOCUMENTS": "where documents are kept: a path or an fsspec URL such as s3://… (default: a folder in CVR_DATA)",
     "CVR_DOCUMENT_LIMIT": "bytes of a document, at most (default 20971520)",
     "CVR_RATE": "requests with notices that one authority may make in a second (default 2000)",
+    "CVR_WITNESSES": "policy file (C2SP tlog-policy): the witnesses of the log and where they take checkpoints",
     "CVR_ORIGIN": "origin line of the transparency log (default cvr.localhost/register)",
 }
 """Every setting there is, with its meaning; `cvr --help` prints it."""
@@ -53,6 +54,7 @@ class Settings:
 
     ``trusted_proxies``: addresses and networks (CIDR) of the proxies that say where a question comes from.
     ``documents``: a path or an fsspec URL, None for the folder below ``data``; ``document_limit`` in bytes.
+    ``witnesses``: the policy file that names who cosigns the log, None for nobody.
     """
 
     data: Path
@@ -65,6 +67,7 @@ class Settings:
     documents: str | None = field(default=None, repr=False)
     document_limit: int = DEFAULT_DOCUMENT_LIMIT
     rate: int = DEFAULT_RATE
+    witnesses: Path | None = None
 
     @property
     def documents_place(self) -> str:
@@ -114,6 +117,7 @@ def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         origin=origin,
         trusted_proxies=_networks("CVR_TRUSTED_PROXIES", given.get("CVR_TRUSTED_PROXIES", "")),
         documents=_place(folder, given.get("CVR_DOCUMENTS")),
+        witnesses=(folder / Path(given["CVR_WITNESSES"]).expanduser()).absolute() if "CVR_WITNESSES" in given else None,
         rate=_bytes("CVR_RATE", given.get("CVR_RATE", str(DEFAULT_RATE))),
         document_limit=_bytes("CVR_DOCUMENT_LIMIT", given.get("CVR_DOCUMENT_LIMIT", str(DEFAULT_DOCUMENT_LIMIT))),
     )

@@ -15,11 +15,12 @@ from register.api.knowledge import On, answers, private
 from register.api.self_check import OwnEntry, Question, own_entry
 from register.api.system import CurrentSystem, System
 from register.law.parameters import SINCE_EVER, stated
+from register.law.provisions import Refusal
+from register.log.cosigning import CosignatureError, cosigned_note, shown_note
 from register.log.files import TILE, FilesError, LogFiles, parse_tile
 from register.log.keys import open_key
-from register.log.note import parse_checkpoint, parse_note
-from register.log.receipts import receipt
-from register.log.sealer import published_note
+from register.log.note import NoteError, parse_checkpoint, parse_note
+from register.log.receipts import consistency, receipt
 from register.settings import today
 
 TEXT: Final = "text/plain; charset=utf-8"
@@ -39,6 +40,14 @@ class Parameter(msgspec.Struct, frozen=True):
     value: int
     since: date | None
     source: str
+
+
+class Cosigned(msgspec.Struct, frozen=True):
+    """Cosignatures of the checkpoint of ``size``: the witnesses, as the policy names them, that are new or known."""
+
+    size: int
+    new: list[str]
+    known: list[str]
 
 
 class LawInForce(msgspec.Struct, frozen=True):
@@ -69,8 +78,59 @@ def read_key(system: CurrentSystem) -> Response:
 
 @router.get("/log/checkpoint", response_class=Response, responses=problems.responses(404))
 def read_checkpoint(system: CurrentSystem) -> Response:
-    """The newest published checkpoint, a signed note (C2SP tlog-checkpoint)."""
+    """The newest published checkpoint, a signed note (C2SP tlog-checkpoint); below it the cosignatures it has."""
     return Response(_published(system), headers=ANEW, media_type=TEXT)
+
+
+@router.get("/log/checkpoint/cosigned", response_class=Response, responses=problems.responses(404))
+def read_cosigned_checkpoint(system: CurrentSystem) -> Response:
+    """The newest checkpoint that the quorum of the policy cosigned; 404 while there is none."""
+    note = cosigned_note(_folder(system))
+    if note is None:
+        raise problems.NotFoundError
+    return Response(note, headers=ANEW, media_type=TEXT)
+
+
+@router.get("/log/policy", response_class=Response, responses=problems.responses(404))
+def read_policy(system: CurrentSystem) -> Response:
+    """Who is to cosign, and how many of them (C2SP tlog-policy); verifiers compare it with the one published."""
+    if system.settings.witnesses is None:
+        raise problems.NotFoundError
+    return Response(system.settings.witnesses.read_bytes(), headers=ANEW, media_type=TEXT)
+
+
+@router.post(
+    "/log/cosignatures",
+    openapi_extra={"requestBody": {"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses=problems.responses(404, 413, 422) | answers(Cosigned),
+)
+def take_cosignatures(body: SmallBody, system: CurrentSystem) -> Response:
+    """Take cosignatures that came by file or e-mail: a checkpoint of this log with them below it.
+
+    200 names the witnesses whose cosignature is kept now or was before. 422 when no witness of the policy cosigned it,
+    or at a time that cannot be; 404 where no policy names any.
+    """
+    if system.cosigning is None:
+        raise problems.NotFoundError
+    try:
+        kept = system.cosigning.keep(body)
+    except (NoteError, CosignatureError) as error:
+        raise Refusal("schema", str(error)) from None
+    return problems.json_answer(Cosigned(kept.size, list(kept.new), list(kept.known)))
+
+
+@router.get("/log/consistency/{old}", response_class=Response, responses=problems.responses(404, 422, 503))
+def read_consistency(old: int, system: CurrentSystem) -> Response:
+    """The proof that the tree of ``old`` leaves is a prefix of the newest checkpoint's (C2SP tlog-witness body)."""
+    note = _published(system)
+    if not 0 <= old <= parse_checkpoint(parse_note(note).text).size:
+        raise problems.NotFoundError
+    try:
+        with LogFiles(_folder(system)) as files:
+            proof = consistency(old, note, files.node)
+    except (FilesError, FileNotFoundError):
+        raise problems.NotReadyError("The files of the log are being made again", retry_after=5) from None
+    return Response(proof, headers=ANEW, media_type=TEXT)
 
 
 @router.get("/log/tile/{path:path}", response_class=Response, responses=problems.responses(404, 503))
@@ -91,7 +151,7 @@ def read_tile(path: str, system: CurrentSystem) -> Response:
 @router.get("/log/receipt/{position}", response_class=Response, responses=problems.responses(404, 422, 503))
 def read_receipt(position: int, system: CurrentSystem) -> Response:
     """The proof that the event at a position stands in the log whose head the checkpoint signs (C2SP tlog-proof)."""
-    note = _published(system)
+    note = _proving(system, position)
     if not 1 <= position <= parse_checkpoint(parse_note(note).text).size:
         raise problems.NotFoundError
     try:
@@ -116,10 +176,18 @@ async def self_check(body: SmallBody, request: Request, system: CurrentSystem) -
 
 def _published(system: System) -> bytes:
     """The published checkpoint. Raises ``NotFoundError`` before the first one."""
-    note = published_note(_folder(system))
+    note = shown_note(_folder(system))
     if note is None:
         raise problems.NotFoundError
     return note
+
+
+def _proving(system: System, position: int) -> bytes:
+    """The checkpoint a receipt rests on: the newest one with a quorum if it covers the position, else the newest."""
+    cosigned = cosigned_note(_folder(system))
+    if cosigned is not None and parse_checkpoint(parse_note(cosigned).text).size >= position:
+        return cosigned
+    return _published(system)
 
 
 def _folder(system: System) -> Path:

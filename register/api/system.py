@@ -21,6 +21,7 @@ from register.intake.feed import Feed
 from register.intake.journal import Journal
 from register.jobs import Queue
 from register.law.territory import Municipality
+from register.log.cosigning import Cosigning
 from register.settings import Clock, Settings
 from register.store import Store, Together
 
@@ -31,7 +32,7 @@ class System:
 
     ``reference`` is the version of the reference data. ``lags`` tell for each follower of the event store
     (``projection``, ``log``, ``inspection``) how many events it is behind. ``unwell`` names the workers beside this
-    process that end again and again.
+    process that end again and again. ``cosigning`` keeps what witnesses cosign, where a policy names any.
     """
 
     settings: Settings
@@ -54,6 +55,7 @@ class System:
     metrics: Metrics = field(default_factory=Metrics)
     readers: Readers = field(default_factory=Readers)
     unwell: Callable[[], Collection[str]] = tuple
+    cosigning: Cosigning | None = None
     rates: Rates = field(init=False)
 
     def __post_init__(self) -> None:

@@ -17,7 +17,9 @@ from register.database import Database
 from register.excerpts.runs import Runs
 from register.intake.documents import Documents, Shelf
 from register.law.territory import Municipality, read_municipalities
-from register.log.keys import open_key
+from register.log.cosigning import Cosigning
+from register.log.keys import KeyRing
+from register.log.policy import PolicyError, parse_policy
 from register.log.sealer import Sealer
 from register.projection import projector
 from register.settings import Clock, Settings, SettingsError
@@ -65,11 +67,37 @@ def open_documents(settings: Settings, database: Database) -> Documents:
 def make_sealer(
     settings: Settings, database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]
 ) -> Sealer:
-    """Return the sealer of the log in the data folder; its key is made on first use."""
+    """Return the sealer of the log in the data folder; its key is made on first use.
+
+    Where witnesses are named, they are asked once before anything is signed whether they have seen more.
+    """
     folder = settings.data / "log"
     folder.mkdir(parents=True, exist_ok=True)
-    signer = open_key(settings.log_key, settings.origin, entropy)
-    return Sealer(source=store, engine=database.engine, folder=folder, signer=signer, clock=clock)
+    keys = make_keys(settings, entropy)
+    keys.signers()
+    cosigning = make_cosigning(settings, database, clock)
+    if cosigning is None:
+        return Sealer(source=store, engine=database.engine, folder=folder, signer=keys, clock=clock)
+    return Sealer(source=store, engine=database.engine, folder=folder, signer=keys, clock=clock, guard=cosigning.guard)
+
+
+def make_keys(settings: Settings, entropy: Callable[[int], bytes]) -> KeyRing:
+    """Return the keys that sign the log."""
+    return KeyRing(settings.log_key, settings.origin, entropy)
+
+
+def make_cosigning(settings: Settings, database: Database, clock: Clock) -> Cosigning | None:
+    """Return what asks the witnesses and keeps what they cosign; None where no policy names any.
+
+    Raises ``SettingsError`` for a policy that cannot be read.
+    """
+    if settings.witnesses is None:
+        return None
+    try:
+        policy = parse_policy(settings.witnesses.read_bytes())
+    except (OSError, PolicyError) as error:
+        raise SettingsError(f"CVR_WITNESSES names no policy that can be used: {error}") from None
+    return Cosigning(engine=database.engine, folder=settings.data / "log", policy=policy, clock=clock)
 
 
 def make_runs(

@@ -31,6 +31,8 @@ def export(
             make_sealer(settings, system.database, system.store, clock, system.entropy).seal()
         except SealError as error:
             print(f"The log does not go on, the export ends with its newest checkpoint: {error}", file=sys.stderr)
+        if system.cosigning is not None:
+            system.cosigning.ask()
         key = str(open_key(settings.log_key, settings.origin, system.entropy).key)
         try:
             index = write_export(system.database.dsn, settings.data / "log", key, folder, progress=steps.advance)

@@ -14,7 +14,7 @@ from register.app.http import build
 from register.app.parts import calm_collector, read_reference
 from register.audit.export.reading import MissingMandateError
 from register.audit.export.refolding import refold
-from register.audit.offline.command import check_list_files, key_line
+from register.audit.offline.command import check_list_files, key_line, policy_of
 from register.audit.offline.exported import NotAnExportError, check_export
 from register.audit.offline.lists import WRONG
 from register.audit.processes import cores
@@ -23,6 +23,7 @@ from register.audit.verify import verify as verify_all
 from register.cli.clock import current_clock
 from register.cli.steps import Steps
 from register.log.keys import open_key
+from register.log.policy import PolicyError
 from register.settings import read_settings, today
 
 #: From so many events on, starting more processes pays.
@@ -46,6 +47,9 @@ def verify(
     checkpoint: Annotated[
         list[Path] | None, typer.Option(help="With --export: a checkpoint kept from elsewhere; any number.")
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="With --export: who must have cosigned, a C2SP tlog-policy file.")
+    ] = None,
     proof: Annotated[
         Path | None, typer.Option(help="A voter's proof of a line, or with --list the proof of the list: offline.")
     ] = None,
@@ -55,9 +59,9 @@ def verify(
     if proof is not None or csv is not None:
         raise typer.Exit(_verify_list(proof, csv, key))
     if export is not None:
-        raise typer.Exit(_verify_export(export, key, checkpoint or [], replay=replay))
-    if replay or key is not None or checkpoint:
-        raise typer.BadParameter("goes with --export only", param_hint="--replay, --key, --checkpoint")
+        raise typer.Exit(_verify_export(export, key, checkpoint or [], policy, replay=replay))
+    if replay or key is not None or checkpoint or policy is not None:
+        raise typer.BadParameter("goes with --export only", param_hint="--replay, --key, --checkpoint, --policy")
     settings = read_settings()
     clock = current_clock(settings)
     with build(settings, clock=clock) as system, Steps() as steps:
@@ -98,13 +102,13 @@ def _verify_list(proof: Path | None, csv: Path | None, key: str | None) -> int:
     return 0
 
 
-def _verify_export(folder: Path, key: str | None, kept: Sequence[Path], *, replay: bool) -> int:
+def _verify_export(folder: Path, key: str | None, kept: Sequence[Path], policy: Path | None, *, replay: bool) -> int:
     """The exit status: 0, or 2 when something is found. Raises typer.BadParameter for what is no export."""
     with Steps() as steps:
         try:
             notes = tuple(path.read_bytes() for path in kept)
-            verdict = check_export(folder, key_line(key), notes, steps.advance)
-        except (NotAnExportError, OSError) as error:
+            verdict = check_export(folder, key_line(key), notes, steps.advance, policy_of(policy))
+        except (NotAnExportError, PolicyError, OSError) as error:
             raise typer.BadParameter(str(error), param_hint="--export") from None
         report = None
         if replay and verdict.ok:

@@ -1,4 +1,4 @@
-"""Signed notes and checkpoints: C2SP signed-note, tlog-checkpoint and the verifier key line. Standard library only.
+"""Signed notes, checkpoints, cosignatures: C2SP signed-note, tlog-checkpoint, tlog-cosignature. Standard library only.
 
 Signing and checking signatures are passed in, so that the register uses a compiled library and the offline
 verification a pure one, over this same reading of the text. Base64 is read strictly: one value has one spelling.
@@ -17,6 +17,8 @@ from register.log.tree import HASH_BYTES
 
 #: Signature type of an Ed25519 signature over the note's text (C2SP signed-note).
 ED25519: Final = 0x01
+#: Signature type of a witness's Ed25519 cosignature with its time (C2SP tlog-cosignature, cosignature/v1).
+COSIGNATURE: Final = 0x04
 #: Largest note read, in bytes; far above sixteen signatures, which every reader must accept.
 LARGEST_NOTE: Final = 1 << 20
 #: ``check(public_key, message, signature)``: is this Ed25519 signature (RFC 8032) a good one?
@@ -25,6 +27,7 @@ Check = Callable[[bytes, bytes, bytes], bool]
 _DASH: Final = "\N{EM DASH} "
 _NUMBER: Final = re.compile(r"(0|[1-9][0-9]{0,18})\Z")
 _SIGNATURE_BYTES: Final = 64
+_TIME_BYTES: Final = 8
 _PUBLIC_BYTES: Final = 32
 
 
@@ -84,6 +87,15 @@ class Checkpoint:
         return f"{self.origin}\n{self.size}\n{encode64(self.root)}\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Cosignature:
+    """What a witness says: at ``time`` (POSIX seconds) this was the largest head it had seen of the log."""
+
+    key: VerifierKey
+    time: int
+    line: Signature
+
+
 def check_name(name: str) -> str:
     """A key name: not empty, no spaces, no plus, nothing unprintable. Raises NoteError."""
     if not name or "+" in name or not name.isprintable() or any(c.isspace() for c in name):
@@ -91,15 +103,18 @@ def check_name(name: str) -> str:
     return name
 
 
-def parse_key(line: str) -> VerifierKey:
-    """Read a verifier key line. Raises NoteError when it is malformed, of another type, or its id is not its own."""
+def parse_key(line: str, kind: int = ED25519) -> VerifierKey:
+    """Read a verifier key line; ``kind`` is ED25519 for a log's key, COSIGNATURE for a witness's.
+
+    Raises NoteError when it is malformed, of another type, or its id is not its own.
+    """
     parts = line.split("+", 2)
     if len(parts) != 3:
         raise NoteError("a verifier key has three parts")
     material = decode64(parts[2])
-    if len(material) != 1 + _PUBLIC_BYTES or material[0] != ED25519:
-        raise NoteError("the verifier key is not an Ed25519 key")
-    key = VerifierKey(check_name(parts[0]), material[1:])
+    if len(material) != 1 + _PUBLIC_BYTES or material[0] != kind:
+        raise NoteError(f"the verifier key is not an Ed25519 key of type {kind}")
+    key = VerifierKey(check_name(parts[0]), material[1:], kind)
     if parts[1] != key.key_id.hex():
         raise NoteError("the verifier key has another key id")
     return key
@@ -128,7 +143,7 @@ def verify_note(raw: bytes, keys: Collection[VerifierKey], check: Check) -> tupl
     note. Raises NoteError.
     """
     note = parse_note(raw)
-    known = {(key.name, key.key_id): key for key in keys}
+    known = {(key.name, key.key_id): key for key in keys if key.kind == ED25519}
     message = note.text.encode()
     signers = []
     for one in note.signatures:
@@ -161,6 +176,44 @@ def verify_checkpoint(raw: bytes, keys: Collection[VerifierKey], check: Check) -
     if all(key.name != checkpoint.origin for key in signers):
         raise NoteError("the checkpoint is of another log")
     return checkpoint
+
+
+def cosigned_text(text: str, time: int) -> bytes:
+    """The bytes a witness signs at ``time`` (POSIX seconds): two lines, then the whole text of the note."""
+    return f"cosignature/v1\ntime {time}\n{text}".encode()
+
+
+def cosignatures(raw: bytes, keys: Collection[VerifierKey], check: Check) -> tuple[Cosignature, ...]:
+    """The good cosignatures of these witnesses under a checkpoint; whose checkpoint it is, is not judged here.
+
+    Signatures of other keys are ignored; a bad one of a trusted witness refuses the whole note. Raises NoteError.
+    """
+    note = parse_note(raw)
+    known = {(key.name, key.key_id): key for key in keys if key.kind == COSIGNATURE}
+    found = []
+    for one in note.signatures:
+        key = known.get((one.name, one.key_id))
+        if key is None:
+            continue
+        time = int.from_bytes(one.signature[:_TIME_BYTES], "big")
+        signature = one.signature[_TIME_BYTES:]
+        if len(signature) != _SIGNATURE_BYTES or time >= 1 << 63:
+            raise NoteError("a trusted witness's cosignature is malformed")
+        if not check(key.public, cosigned_text(note.text, time), signature):
+            raise NoteError("a trusted witness's cosignature is wrong")
+        found.append(Cosignature(key, time, one))
+    return tuple(found)
+
+
+def parse_signatures(raw: bytes) -> tuple[Signature, ...]:
+    """Read signature lines that stand alone, as a witness answers. Raises NoteError when one is malformed."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise NoteError("the signature lines are not UTF-8") from None
+    if len(raw) > LARGEST_NOTE or not text.endswith("\n"):
+        raise NoteError("these are no signature lines")
+    return tuple(_parse_signature(line) for line in text[:-1].split("\n"))
 
 
 def parse_number(text: str) -> int:

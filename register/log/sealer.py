@@ -20,8 +20,8 @@ from sqlalchemy import Connection, Engine, func, insert, select
 
 from register.law.events import ElectionConcluded
 from register.log.files import FilesError, LogFiles, replace_file
-from register.log.keys import Signer, check_signature
-from register.log.note import Checkpoint, NoteError, verify_checkpoint
+from register.log.keys import Signing, check_signature
+from register.log.note import Checkpoint, NoteError, VerifierKey, verify_checkpoint
 from register.log.record import StoredRecord, entry_of, record_of
 from register.log.tables import CHECKPOINT
 
@@ -72,16 +72,28 @@ class Sealed:
 
 
 class Sealer:
-    """Seals one event store into one folder under one key. ``clock`` only dates the rows; order is the position."""
+    """Seals one event store into one folder under one origin. ``clock`` only dates the rows; order is the position.
+
+    ``signer`` knows the keys: all of them sign each checkpoint. ``guard`` is shown the last checkpoint before anything
+    is signed, and raises SealError when somebody outside has seen more than it.
+    """
 
     def __init__(
-        self, *, source: Source, engine: Engine, folder: Path, signer: Signer, clock: Callable[[], datetime]
+        self,
+        *,
+        source: Source,
+        engine: Engine,
+        folder: Path,
+        signer: Signing,
+        clock: Callable[[], datetime],
+        guard: Callable[[Sealed], None] = lambda _: None,
     ) -> None:
         self._source = source
         self._engine = engine
         self._folder = folder
         self._signer = signer
         self._clock = clock
+        self._guard = guard
 
     def seal(self, upto: int | None = None, at: Collection[int] = ()) -> Sealed:
         """Seal everything recorded (or up to position ``upto``), and give the newest checkpoint.
@@ -122,12 +134,12 @@ class Sealer:
     def newest(self) -> Sealed | None:
         """The largest checkpoint signed so far; None before the first one."""
         with self._engine.connect() as connection:
-            return _newest(connection)
+            return newest_sealed(connection)
 
     def at(self, size: int) -> Sealed | None:
         """The checkpoint of exactly this size, if one was signed."""
         with self._engine.connect() as connection:
-            return _of_size(connection, size)
+            return sealed_at(connection, size)
 
     def rebuild(self) -> Sealed:
         """Throw the five files away and make them again from the event store; nothing is signed.
@@ -152,7 +164,7 @@ class Sealer:
     def _recover(self, connection: Connection, files: LogFiles) -> Sealed:
         """Bring files and publication to the last committed checkpoint, or refuse to go on from there."""
         published = self._published()
-        last = _newest(connection)
+        last = newest_sealed(connection)
         if last is None:
             if published is not None:
                 raise SealError("a checkpoint was published that the database does not know: was it restored?")
@@ -160,6 +172,7 @@ class Sealer:
             files.sync()
             last = self._commit(connection, files, [0])
         self._refuse_fork(connection, last, published)
+        self._guard(last)
         connection.commit()  # no transaction stays open while records are hashed
         held = min(files.complete_size(), last.size)
         files.cut(held)
@@ -174,7 +187,7 @@ class Sealer:
 
     def _refuse_fork(self, connection: Connection, last: Sealed, published: Checkpoint | None) -> None:
         try:
-            signed = verify_checkpoint(last.note, [self._signer.key], check_signature)
+            signed = verify_checkpoint(last.note, self._keys(), check_signature)
         except NoteError as error:
             raise SealError(f"the last checkpoint was not signed by this log's key: {error}") from error
         if signed != last.checkpoint:
@@ -185,7 +198,7 @@ class Sealer:
             return
         if published.size > last.size:
             raise SealError("the published checkpoint is ahead of the database: was it restored?")
-        known = _of_size(connection, published.size)
+        known = sealed_at(connection, published.size)
         if known is None or known.checkpoint != published:
             raise SealError("the published checkpoint is not one of the database's: the log would fork")
 
@@ -194,7 +207,7 @@ class Sealer:
         if raw is None:
             return None
         try:
-            return verify_checkpoint(raw, [self._signer.key], check_signature)
+            return verify_checkpoint(raw, self._keys(), check_signature)
         except NoteError as error:
             raise SealError(f"the published checkpoint cannot be trusted: {error}") from error
 
@@ -222,19 +235,27 @@ class Sealer:
         """Sign these sizes and commit them together; gives the newest checkpoint there is."""
         for size in sorted(sizes):
             root = self._root(files, size)
-            before = _of_size(connection, size)
+            before = sealed_at(connection, size)
             if before is not None:
                 if before.checkpoint.root != root:
                     raise SealError(f"another root was signed for size {size}")
                 continue
-            note = self._signer.sign(Checkpoint(self._signer.key.name, size, root))
+            note = self._sign(size, root)
             row = {"size": size, "root": root, "note": note.decode(), "sealed_at": self._clock()}
             connection.execute(insert(CHECKPOINT).values(row))
-        newest = _newest(connection)
+        newest = newest_sealed(connection)
         connection.commit()
         if newest is None:
             raise SealError("nothing was signed")
         return newest
+
+    def _sign(self, size: int, root: bytes) -> bytes:
+        first, *others = self._signer.signers()
+        checkpoint = Checkpoint(first.key.name, size, root)
+        return first.sign(checkpoint) + "".join(str(other.line(checkpoint)) for other in others).encode()
+
+    def _keys(self) -> list[VerifierKey]:
+        return [signer.key for signer in self._signer.signers()]
 
     def _publish(self, sealed: Sealed) -> None:
         replace_file(self._folder / PUBLISHED, sealed.note)
@@ -254,11 +275,13 @@ def published_note(folder: Path) -> bytes | None:
         return None
 
 
-def _newest(connection: Connection) -> Sealed | None:
+def newest_sealed(connection: Connection) -> Sealed | None:
+    """The largest checkpoint signed so far; None before the first one."""
     return _sealed(connection, select(func.max(CHECKPOINT.c.size)).scalar_subquery())
 
 
-def _of_size(connection: Connection, size: int) -> Sealed | None:
+def sealed_at(connection: Connection, size: int) -> Sealed | None:
+    """The checkpoint of exactly this size, if one was signed."""
     return _sealed(connection, size)
 
 

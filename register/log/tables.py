@@ -1,4 +1,4 @@
-"""The log's one table: the checkpoints signed so far. Made by migration 0002; append-only like the event store."""
+"""The log's two tables, append-only like the event store: checkpoints (migration 0002), cosignatures (0015)."""
 
 from __future__ import annotations
 
@@ -16,4 +16,15 @@ CHECKPOINT: Final = Table(
     Column("root", LargeBinary, nullable=False),
     Column("note", Text, nullable=False),
     Column("sealed_at", DateTime(timezone=True), nullable=False),
+)
+
+#: The cosignature ``line`` of a ``witness`` (its verifier key line) under the checkpoint of ``size``, with its time.
+COSIGNATURE: Final = Table(
+    "cosignature",
+    METADATA,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("witness", Text, primary_key=True),
+    Column("cosigned_at", DateTime(timezone=True), nullable=False),
+    Column("line", Text, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
 )

@@ -51,14 +51,18 @@ from register.law.competence import role_of
 from register.law.events import SOURCE_PREFIX
 from register.law.provisions import Refusal
 from register.log.record import RecordError, personal_of, record_of
-from register.log.tables import CHECKPOINT
+from register.log.tables import CHECKPOINT, COSIGNATURE
 from register.log.tree import HASH_BYTES
 
 #: Records in a chunk.
 CHUNK: Final = 1_000_000
 _PAGE: Final = 5_000
 _PIECE: Final = 1 << 20
-_CHECKPOINTS: Final = f"SELECT size, note FROM {CHECKPOINT} ORDER BY size"
+#: Each as it was published, with the cosignatures it has below the log's own signature.
+_CHECKPOINTS: Final = (
+    f"SELECT c.size, c.note || coalesce((SELECT string_agg(s.line, '' ORDER BY s.witness) FROM {COSIGNATURE} s"
+    f" WHERE s.size = c.size), '') FROM {CHECKPOINT} c ORDER BY c.size"
+)
 _KNOWN_FROM, _KNOWN_TO = 4, 5
 _AUDIT_POSITION: Final = 1
 _encode: Final = msgspec.json.Encoder().encode

@@ -9,8 +9,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from register.audit.offline.exported import NotAnExportError, check_export
+from register.audit.offline.exported import check_export
 from register.audit.offline.lists import WRONG, Standing, check_file
+from register.audit.offline.verdict import NotAnExportError
+from register.log.policy import Policy, PolicyError, parse_policy
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,12 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--checkpoint", type=Path, action="append", default=[], help="a checkpoint kept from elsewhere; any number"
     )
+    parser.add_argument("--policy", type=Path, help="who must have cosigned (C2SP tlog-policy), as published elsewhere")
     asked = parser.parse_args(arguments)
     try:
-        verdict = check_export(
-            asked.folder, key_line(asked.key), tuple(path.read_bytes() for path in asked.checkpoint), _progress
-        )
-    except (NotAnExportError, OSError) as error:
+        notes = tuple(path.read_bytes() for path in asked.checkpoint)
+        verdict = check_export(asked.folder, key_line(asked.key), notes, _progress, policy_of(asked.policy))
+    except (NotAnExportError, PolicyError, OSError) as error:
         print(f"cannot be checked: {error}", file=sys.stderr)
         return 1
     if sys.stderr.isatty():
@@ -74,6 +76,11 @@ def key_line(text: str | None) -> str | None:
     if text is None or text.count("+") >= 2:
         return text
     return Path(text).read_text(encoding="utf-8").strip()
+
+
+def policy_of(path: Path | None) -> Policy | None:
+    """The policy in a file; None for none. Raises OSError, PolicyError."""
+    return None if path is None else parse_policy(path.read_bytes())
 
 
 def _progress(what: str, done: int, of: int) -> None:

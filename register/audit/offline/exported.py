@@ -8,94 +8,28 @@ vouches for.
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from register.audit.offline.checks import Finding, check_checkpoint, check_records
-from register.log.note import Checkpoint, NoteError, parse_checkpoint, parse_note
+from register.audit.offline.checks import check_records
+from register.audit.offline.signed import check_quorum, check_signatures, retired, trusted_keys
+from register.audit.offline.trust import Turn, turn_of
+from register.audit.offline.verdict import DAMAGED, Check, NotAnExportError, Verdict, lines_of
+from register.log.brackets import Span
+from register.log.policy import Policy
 
-#: What a damaged gzip file raises while it is read.
-DAMAGED = (OSError, EOFError, zlib.error)
+__all__ = ["Check", "NotAnExportError", "Verdict", "check_export"]
+
 _AT = slice(7, 34)
 _AT_BEGINS = b'{"at":"'
 _MODULUS = 2**256
 _PIECE = 1 << 20
-#: Findings kept of each check; of more only the number.
-_KEPT = 20
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass
-class Check:
-    """One check: what was to be so, of how many, what was found, and how much more."""
-
-    what: str
-    count: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    more: int = 0
-    notes: list[str] = field(default_factory=list)
-
-    def add(self, what: str, position: int | None = None) -> None:
-        """Note a finding."""
-        if len(self.findings) < _KEPT:
-            self.findings.append(Finding(what, position))
-        else:
-            self.more += 1
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing was found."""
-        return not self.findings
-
-
-@dataclass
-class Verdict:
-    """All checks of an export; ``size`` is that of its newest checkpoint."""
-
-    size: int
-    origin: str
-    checks: list[Check]
-
-    @property
-    def ok(self) -> bool:
-        """Whether no check found anything."""
-        return all(check.ok for check in self.checks)
-
-    @property
-    def first_position(self) -> int | None:
-        """The first bad position, if one can be named."""
-        return min((f.position for c in self.checks for f in c.findings if f.position is not None), default=None)
-
-    def lines(self) -> list[str]:
-        """The verdict for people."""
-        said = []
-        for check in self.checks:
-            said.append(f"{'ok   ' if check.ok else 'WRONG'}  {check.what} ({check.count:,})")
-            said += [f"         {note}" for note in check.notes]
-            for found in check.findings:
-                place = "" if found.position is None else f"position {found.position}: "
-                said.append(f"         {place}{found.what}")
-            if check.more:
-                said.append(f"         and {check.more:,} more")
-        if self.ok:
-            said.append(f"OK: all {self.size:,} events of {self.origin} are those that were signed.")
-        elif self.first_position is not None:
-            said.append(f"NOT OK: the first bad position is {self.first_position}.")
-        else:
-            said.append("NOT OK.")
-        return said
-
-
-class NotAnExportError(Exception):
-    """The folder holds no export that this program can read."""
 
 
 def check_export(
@@ -103,26 +37,34 @@ def check_export(
     key: str | None = None,
     seen: tuple[bytes, ...] = (),
     progress: Progress = lambda _what, _done, _all: None,
+    policy: Policy | None = None,
 ) -> Verdict:
     """Check an export. ``key``: the log's verifier key line, of which one is sure; ``seen``: notes kept from elsewhere.
 
-    Without ``key`` the export's own is taken, and the verdict says so. Raises :class:`NotAnExportError`.
+    Without ``key`` the logs of the ``policy`` count, else the export's own key, and the verdict says so. With a policy
+    its witnesses must have cosigned the newest checkpoint, and no record may claim a time that their times rule out.
+    Raises :class:`NotAnExportError`.
     """
     index = _index(folder)
-    trusted = index["key"] if key is None else key
     files, whole = _check_files(folder, index)
-    signed, checkpoints = _check_signatures(folder, index, trusted, seen)
-    if key is None:
+    trusted = trusted_keys(index, key, policy)
+    signed, checkpoints, witnessed = check_signatures(folder, index, trusted, seen, policy)
+    if key is None and (policy is None or not policy.logs):
         signed.notes.append("the key is the export's own: compare it with the one that was published elsewhere")
-        signed.notes.append(trusted)
-    records = _Records(folder, index)
+        signed.notes.append(index["key"])
+    records = _Records(folder, index, [] if witnessed is None else witnessed.spans())
     compared = Check("every record is the one published, under every root that was signed")
     found = check_records(records.lines(progress), checkpoints, records.entries())
     for finding in found:
         compared.add(finding.what, finding.position)
     compared.count = records.count
+    signed.findings += retired(folder, trusted, records.turns)
     streams, personal = _check_streams(folder, index, records.total, progress, whole=whole and compared.ok)
-    return Verdict(index["size"], index["origin"], [files, signed, compared, records.order, streams, personal])
+    checks = [files, signed, compared, records.order, streams, personal]
+    if witnessed is not None:
+        checks[2:2] = [check_quorum(witnessed, checkpoints[:1], index["size"])]
+        checks[5:5] = [records.times]
+    return Verdict(index["size"], index["origin"], checks)
 
 
 def _index(folder: Path) -> dict[str, Any]:
@@ -163,38 +105,16 @@ def _files(index: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield part["register"]
 
 
-def _check_signatures(
-    folder: Path, index: dict[str, Any], key: str, seen: tuple[bytes, ...]
-) -> tuple[Check, list[Checkpoint]]:
-    """The newest checkpoint and those kept elsewhere bear the log's signature; the others are read."""
-    check = Check("the newest checkpoint, and those kept elsewhere, are signed by the log")
-    checkpoints = []
-    try:
-        newest = (folder / "checkpoint").read_bytes()
-    except OSError:
-        newest = b""
-    for note in (newest, *seen):
-        check.count += 1
-        try:
-            checkpoints.append(check_checkpoint(note, key))
-        except NoteError as error:
-            check.add(f"a checkpoint that the log did not sign: {error}")
-    if checkpoints and checkpoints[0].size != index["size"]:
-        check.add("the newest checkpoint is of another size than the export says")
-    try:
-        notes = (json.loads(line)["note"].encode() for line in _lines(folder, index["checkpoints"]))
-        checkpoints.extend(parse_checkpoint(parse_note(note).text) for note in notes)
-    except (*DAMAGED, ValueError, KeyError, TypeError, NoteError):
-        check.add("the list of checkpoints cannot be read")
-    return check, checkpoints
-
-
 class _Records:
     """The records by position: read once, on the way into the tree."""
 
-    def __init__(self, folder: Path, index: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, index: dict[str, Any], spans: list[Span]) -> None:
         self._folder = folder
         self._index = index
+        self._spans = iter(spans)
+        self._span = Span(0, b"", b"")
+        self.turns: list[Turn] = []
+        self.times = Check("no record claims a time that the witnesses' times rule out")
         self.count = 0
         #: Sum of the hashes of (position, record), in whatever order they are added up.
         self.total = 0
@@ -205,7 +125,7 @@ class _Records:
         for described in self._index["records"]:
             begun = self.count
             try:
-                for line in _lines(self._folder, described):
+                for line in lines_of(self._folder, described):
                     self.count += 1
                     self._take(line, last)
                     last = max(last, line[_AT])
@@ -227,6 +147,24 @@ class _Records:
             self.order.add("what stands here is no record", self.count)
         elif line[_AT] < last:
             self.order.add("recorded earlier than the event before it", self.count)
+        else:
+            self._compare_times(line[_AT])
+        turn = turn_of(self.count, line)
+        if turn is not None:
+            self.turns.append(turn)
+
+    def _compare_times(self, at: bytes) -> None:
+        """The record's time lies where the cosignatures before and after its position leave room."""
+        while self.count > self._span.last:
+            span = next(self._spans, None)
+            if span is None:
+                return
+            self._span = span
+        self.times.count += 1
+        if at < self._span.not_before:
+            self.times.add("claims to be recorded long before witnesses cosigned a log without it", self.count)
+        elif at > self._span.not_after:
+            self.times.add("claims to be recorded after witnesses had cosigned it", self.count)
 
     def entries(self) -> Iterator[bytes]:
         """The public entries; none where the file ends."""
@@ -252,7 +190,7 @@ def _check_streams(
             held = _Personal(folder, part, personal, stack, absent)
             stream, version = "", 0
             try:
-                for line in _lines(folder, part["streams"]):
+                for line in lines_of(folder, part["streams"]):
                     streams.count += 1
                     position, record = _placed(line, b',"record":')
                     found += _place_of(position, record)
@@ -285,7 +223,7 @@ class _Personal:
         self._sources = {}
         for kind, described in part["personal"].items():
             if (folder / described["file"]).exists():
-                lines = _lines(folder, described)
+                lines = lines_of(folder, described)
                 stack.callback(lines.close)
                 self._sources[kind] = lines
             else:
@@ -322,13 +260,6 @@ def kind_of(source: str) -> str:
     """The kind of sender under which a personal part is filed; ``register`` for the register's own notes."""
     prefix = "urn:cvr:authority:"
     return source.removeprefix(prefix).partition(":")[0] if source.startswith(prefix) else "register"
-
-
-def _lines(folder: Path, described: dict[str, Any]) -> Generator[bytes, None, None]:
-    """The lines of a file, without their ends. Raises what is in :data:`DAMAGED`."""
-    with gzip.open(folder / described["file"], "rb") as lines:
-        for line in lines:
-            yield line.removesuffix(b"\n")
 
 
 def _placed(line: bytes, between: bytes) -> tuple[int, bytes]:
