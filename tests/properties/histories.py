@@ -49,7 +49,10 @@ EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
 
 
 def tried(usual: int) -> settings:
-    """Settings of a property: the same histories in every run, unless a number of them is asked for."""
+    """Settings of a property: no other histories from run to run, unless a number of them is asked for.
+
+    Hypothesis mixes in constants of the modules loaded: with other tests beside it, a property sees other histories.
+    """
     return settings(
         max_examples=EXAMPLES or usual,
         derandomize=not EXAMPLES,
