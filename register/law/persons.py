@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
+import msgspec
+
 from register.law.dossier import live
-from register.law.events import AboutPerson, Citizen, Event, JmbReplaced
+from register.law.events import AboutPerson, Annulment, Citizen, Event, JmbReplaced
 
 
 def persons(streams: Mapping[UUID, Sequence[Event]]) -> dict[UUID, list[Event]]:
-    """Person (least stream id) -> all events of its numbers, without links that link nothing (Art. 3.5(3)2).
+    """Person (least stream id) -> all events of its numbers (Art. 3.5(3)2); links that link nothing as if annulled.
 
     ``streams``: for each stream of a personal number, its events up to one and the same position. All streams that
     links may connect must be there; order plays no part.
@@ -23,10 +25,16 @@ def persons(streams: Mapping[UUID, Sequence[Event]]) -> dict[UUID, list[Event]]:
     dead, belongs = _join(streams)
     joined: dict[UUID, list[Event]] = {}
     for stream in sorted(streams):
-        events = streams[stream]
-        kept = [e for e in events if e.position not in dead] if dead else events
-        joined.setdefault(belongs[stream], []).extend(kept)
+        kept = joined.setdefault(belongs[stream], [])
+        kept.extend(streams[stream])
+        if dead:
+            kept.extend(_never_sent(event) for event in streams[stream] if event.position in dead)
     return joined
+
+
+def _never_sent(link: Event) -> Event:
+    """The annulment of a link that links nothing: nothing is left of it but the number in whose stream it lies."""
+    return msgspec.structs.replace(link, id=f"{link.id}~", data=Annulment(annuls=link.id, reason="it links nothing"))
 
 
 def members(streams: Mapping[UUID, Sequence[Event]]) -> dict[UUID, UUID]:

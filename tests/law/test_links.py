@@ -39,6 +39,18 @@ def of_persons(sent: list[Sent]) -> dict[UUID, list[Event]]:
 #: (situation, sent, person -> {day: (number shown, entered)})
 LINKS = [
     (
+        "of a number nothing is known but a replacement that links nothing: the number is known, and not linked",
+        [
+            *AMRA_IN_BIHAC,
+            citizen("2.5.1980", sex="M"),
+            replaced_by(AMRA, "1.6.2010", jmb=THIRD_NUMBER),
+        ],
+        {
+            OLD: {"1.6.2015": (AMRA, True)},
+            THIRD: {"1.5.1998": (THIRD_NUMBER, False), "1.6.2015": (THIRD_NUMBER, False)},
+        },
+    ),
+    (
         "a chain of three, its middle link taken back: the ends are strangers again",
         [
             *AMRA_IN_BIHAC,

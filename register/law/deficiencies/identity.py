@@ -102,7 +102,7 @@ def numbers_disagree(streams: Mapping[UUID, Sequence[Event]], joined: Mapping[UU
     if not any(isinstance(event.data, JmbReplaced) for events in streams.values() for event in events):
         return
     alive = [event for events in streams.values() for event in live(events)]
-    linking = {event.position for events in joined.values() for event in events}
+    linking = {event.position for events in joined.values() for event in live(events)}
     person_of = {e.data.jmb: p for p, events in joined.items() for e in events if isinstance(e.data, AboutPerson)}
     for event in alive:
         if not isinstance(event.data, JmbReplaced) or event.position in linking:
