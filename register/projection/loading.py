@@ -7,15 +7,17 @@ Each step is one transaction that notes itself, so that a load that was broken o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
 
+from register.law.deletions import Days, audit_entries, entered_days, union
+from register.law.dossier import Stretch, timeline
 from register.law.events import (
     AboutPerson,
     Annulment,
@@ -35,8 +37,16 @@ from register.projection.deficiencies import follow_deficiencies, note_options
 from register.projection.forms import constraints, look_into
 from register.projection.projector import Writes, take_election
 from register.projection.punctuality import count_notices, settle_notices
-from register.projection.rows import PERSON_COLUMNS, STRETCH_COLUMNS, person_to_copy
+from register.projection.rows import (
+    AUDIT_COLUMNS,
+    PERSON_COLUMNS,
+    STRETCH_COLUMNS,
+    audit_to_copy,
+    person_to_copy,
+    stretch_to_copy,
+)
 from register.store import Store
+from register.store.reading import decode_rows
 from register.store.subjects import streams_of
 
 Connection = psycopg.Connection[Any]
@@ -53,6 +63,10 @@ _ASIDE: Final = (
     Annulment, WrittenNoticeReceived, FirstLoadDeclared, ElectionCalled, ElectionConcluded, PollingStation,
     PollingStationAbolished,
 )  # fmt: skip
+_ROWS: Final = """
+    SELECT notification_id, originator_id, originator_version, recorded_at, topic, state FROM store.event
+    WHERE originator_id BETWEEN %s AND %s AND notification_id <= %s ORDER BY originator_id, originator_version
+"""
 _FIRST: Final = UUID(int=0)
 _LAST: Final = UUID(int=2**128 - 1)
 
@@ -83,13 +97,14 @@ class Loader:
         with self._step(f"streams from {streams[0]}") as to_do:
             if not to_do:
                 return
-            events: list[Event] = []
-            people: list[Event] = []
-            for stream, found in self._store.by_stream(self._upto, first=streams[0], last=streams[1]):
-                events += found
-                if stream not in self._linked and any(isinstance(e.data, AboutPerson) for e in found):
-                    people += found
-            self._people(people)
+            rows = self._connection.execute(_ROWS, (*streams, self._upto), binary=True).fetchall()
+            events = decode_rows(rows)
+            people = Alone()
+            whole = (list(found) for _, found in groupby(events, attrgetter("stream")))
+            alone = (found for found in whole if found[0].stream not in self._linked and _is_about_person(found))
+            copy(self._connection, "stretch", for_copy(STRETCH_COLUMNS), people.stretches(alone))
+            copy(self._connection, "audit_entry", for_copy(AUDIT_COLUMNS), people.audit)
+            copy(self._connection, "person", for_copy(PERSON_COLUMNS), people.persons)
             note_options(self._connection, events)
             follow_deficiencies(self._connection, events)
             # Last: others wait for a row of these counts until this transaction ends.
@@ -136,6 +151,51 @@ class Loader:
             if to_do:
                 self._connection.execute("SET LOCAL maintenance_work_mem TO '256MB'")
                 self._connection.execute(constraints(BARE)[name].encode())
+
+
+class Alone:
+    """The rows of persons of one number, as nearly all are: what a chronicle and its writes come to, only sooner."""
+
+    def __init__(self) -> None:
+        self.audit: list[tuple[Any, ...]] = []
+        self.persons: list[tuple[Any, ...]] = []
+
+    def stretches(self, whole: Iterable[Sequence[Event]]) -> Iterator[tuple[Any, ...]]:
+        """The rows of stretches of each person; the others are gathered. ``whole``: streams, their events in order."""
+        for events in whole:
+            yield from self._fold(events[0].stream, events)
+
+    def _fold(self, person: UUID, events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
+        fed: list[Event] = []
+        before: tuple[Stretch, ...] = ()
+        since: list[int] = []
+        days: Days = ()
+        held: Days = ()
+        for event in events:
+            if not fed and not isinstance(event.data, AboutPerson):
+                continue
+            fed.append(event)
+            after = timeline(fed)
+            if after == before:
+                continue
+            position = event.position
+            for stretch, known in zip(before, since, strict=True):
+                if stretch not in after:
+                    yield stretch_to_copy(person, stretch, known, position)
+            since = [since[before.index(stretch)] if stretch in before else position for stretch in after]
+            now = entered_days(after)
+            if now != days:  # on the same days as before nobody came or went
+                entries = audit_entries({person: before}, {person: after}, {person: held}, event)
+                self.audit.extend(audit_to_copy(entry, part) for part, entry in enumerate(entries, 1))
+                days, held = now, union(held, now)
+            before = after
+        self.persons.append(person_to_copy(person, fed[0].position, held))
+        for stretch, known in zip(before, since, strict=True):
+            yield stretch_to_copy(person, stretch, known, None)
+
+
+def _is_about_person(events: Iterable[Event]) -> bool:
+    return any(isinstance(event.data, AboutPerson) for event in events)
 
 
 def ranges(connection: Connection, upto: int) -> list[Range]:

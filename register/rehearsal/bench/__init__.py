@@ -32,6 +32,7 @@ NAMES: Final = (
     "projection",
     "inspection",
     "replay",
+    "rebuild",
     "asof",
     "register-page",
     "log",

@@ -36,7 +36,7 @@ def run(ground: Ground, size: int = SIZE) -> Result:
         events = fill(store, size)
         beside = Beside(connection, TABLES)
         for number in range(ROUNDS):
-            _begin_again(connection)
+            begin_again(connection)
             forget_peak()
             begun = time.process_time()
             with stopwatch() as taken:
@@ -58,8 +58,9 @@ def run(ground: Ground, size: int = SIZE) -> Result:
     )
 
 
-def _begin_again(connection: Connection) -> None:
-    for table in (*TABLES, "projection.progress", "projection.election"):
+def begin_again(connection: Connection) -> None:
+    """Empty the register's tables, as they are in a new register."""
+    for table in (*TABLES, "projection.progress", "projection.election", "projection.annulled_notice"):
         connection.execute(f"TRUNCATE {table}".encode())
     connection.commit()
 
