@@ -73,7 +73,7 @@ REFUSALS: list[tuple[Callable[[], object], str | None, str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("refused", "pointer", "words", "provision"), REFUSALS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("refused", "pointer", "words", "provision"), REFUSALS, ids=range(len(REFUSALS)))
 def test_a_refusal_says_why_where_and_under_which_provision(
     refused: Callable[[], object], pointer: str | None, words: str, provision: str
 ) -> None:
