@@ -10,11 +10,13 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, select
 
+from register.excerpts.roots import ShownList, drawn_lists
 from register.law.calendar import Calendar, calendar_of
 from register.law.events import ElectionCalled
 from register.projection.roll_accounts import Cell, Shown, roll_accounts, sums
 from register.projection.rolls import LIST_ORDER
 from register.projection.tables import election
+from register.store import Store
 
 #: Words for each list of a roll, in the order of the roll.
 LISTS: Final[Mapping[str, str]] = {
@@ -26,6 +28,16 @@ LISTS: Final[Mapping[str, str]] = {
     "unallocated": "No polling station covers the address yet",
     "no-entity-option": "Brčko District, no entity chosen",
 }
+#: Words for the kinds of drawn lists.
+LIST_KINDS: Final[Mapping[str, str]] = {
+    **LISTS,
+    "mobile-team": "With a mobile team",
+    "marked-deceased": "Reported deceased",
+}
+#: From so many lists on, a page shows those of one municipality.
+MANY_LISTS: Final = 200
+#: Stands for the lists of no municipality.
+COUNTRY: Final = "country"
 STATES: Final[Mapping[str, str]] = {
     "called": "Called",
     "display": "Provisional excerpts are on display",
@@ -149,3 +161,11 @@ def by_list(cells: Mapping[Cell, Shown]) -> tuple[dict[str, Shown], dict[str, di
     for place, kind in sorted(found, key=lambda key: (key[0], LIST_ORDER.index(key[1]))):
         places.setdefault(place, {})[kind] = found[place, kind]
     return {kind: lists[kind] for kind in LIST_ORDER if kind in lists}, places
+
+
+def lists_by_place(connection: Connection, store: Store, id: str) -> dict[str, list[ShownList]]:
+    """The lists drawn for an election by municipality, or :data:`COUNTRY`. Raises ``keeping.BusyError``."""
+    groups: dict[str, list[ShownList]] = {}
+    for each in drawn_lists(connection, store, id):
+        groups.setdefault(each.municipality or COUNTRY, []).append(each)
+    return groups

@@ -76,6 +76,14 @@ def render(
     return HTMLResponse(text, status, headers=headers)
 
 
+def render_alone(request: Request, template: str, policy: str, **values: Any) -> Response:
+    """A page without the frame of the others, whole in itself, so that it may be saved; under a policy of its own."""
+    speech = speech_of(request)
+    text = _templates.get_template(template).render(s=speech, _=speech.say, policy=policy, **values)
+    headers = HEADERS | OPEN | {"Content-Security-Policy": f"{policy}; frame-ancestors 'none'"}
+    return HTMLResponse(text, headers=headers | {"Content-Language": speech.tag})
+
+
 def asset_url(name: str) -> str:
     """Where an asset is to be had; other content has another address, so that it may be kept for ever."""
     return f"/assets/{_digest(name)}/{name}"

@@ -14,8 +14,8 @@ from register.log.keys import open_key
 from register.log.note import encode64, parse_checkpoint, parse_note
 from register.log.sealer import published_note
 from register.projection.keeping import BusyError
-from register.web import elections, own_entry
-from register.web.layout import asset, render
+from register.web import elections, offline, own_entry
+from register.web.layout import asset, render, render_alone
 from register.web.sources import CurrentSources, Sources
 
 ENTITIES: Final = {
@@ -75,6 +75,30 @@ def election(request: Request, sources: CurrentSources, id: Annotated[str, Path(
         roll_places=[] if roll is None else _by_name(sources, roll.municipalities),
         lists=elections.LISTS,
     )
+
+
+@router.get("/elections/{id}/lists")
+def lists(request: Request, sources: CurrentSources, id: Annotated[str, Path(max_length=64)]) -> Response:
+    """The lists drawn for an election with their roots; by municipality when they are many."""
+    return _lists(request, sources, id, None)
+
+
+@router.get("/elections/{id}/lists/{place}")
+def lists_of(
+    request: Request,
+    sources: CurrentSources,
+    id: Annotated[str, Path(max_length=64)],
+    place: Annotated[str, Path(pattern=r"^([0-9]{5}|country)$")],
+) -> Response:
+    """The lists of one municipality, or (``country``) those of no municipality."""
+    return _lists(request, sources, id, place)
+
+
+@router.get("/offline/check.html")
+def check(request: Request, sources: CurrentSources) -> Response:
+    """The page that checks proofs by itself, also as a saved file; it holds the key of the log."""
+    key = open_key(sources.settings.log_key, sources.settings.origin, sources.entropy).key
+    return render_alone(request, "check.html", offline.policy(), key=str(key), **offline.parts())
 
 
 @router.get("/log")
@@ -144,6 +168,31 @@ def _form(
         own_entry.COOKIE, token, path=WHERE, httponly=True, samesite="strict", secure=request.url.scheme == "https"
     )
     return page
+
+
+def _lists(request: Request, sources: Sources, id: str, place: str | None) -> Response:
+    with sources.database.engine.connect() as connection:
+        found = elections.one_election(connection, id)
+        if found is None:
+            raise HTTPException(404)
+        try:
+            groups = elections.lists_by_place(connection, sources.store, id)
+        except BusyError:
+            raise HTTPException(503, headers={"Retry-After": "5"}) from None
+    if place is not None and place not in groups:
+        raise HTTPException(404)
+    many = sum(map(len, groups.values())) > elections.MANY_LISTS
+    names = {code: sources.municipalities[code].name for code in groups if code in sources.municipalities}
+    order = sorted(groups, key=lambda code: (code not in names, sort_key(names.get(code, ""), "", "", date.min)))
+    return render(
+        request,
+        sources,
+        "lists.html",
+        election=found,
+        places=[(code, names.get(code), len(groups[code])) for code in order] if many and place is None else [],
+        groups=[(names.get(code), groups[code]) for code in order if place == code or (place is None and not many)],
+        kinds=elections.LIST_KINDS,
+    )
 
 
 def _checkpoint(sources: Sources) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def check_file(proof: bytes, key: str, csv: bytes | None = None) -> Standing:
     try:
         read: dict[str, Any] = json.loads(proof)
         kind, name = read["format"], str(read["list"])
-        record, receipt = read["record"].encode(), read["receipt"].encode("ascii")
+        record, receipt = read["record"].encode(), read["receipt"].encode()
         line = _line(read) if kind == LINE_FORMAT else None
         secret = bytes.fromhex(read["secret"]) if kind == LIST_FORMAT else b""
     except (ValueError, KeyError, TypeError, AttributeError, NoteError):
