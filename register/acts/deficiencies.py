@@ -122,13 +122,23 @@ def to_establish(finding: Finding, state: Deficiency | None, *, number: UUID, no
     )
 
 
-def to_remedy(state: Deficiency, *, position: int, now: datetime, salt: str) -> Pending:
-    """The event that says that later events, up to ``position``, removed the cause."""
+def to_remedy(state: Deficiency, *, position: int, number: UUID, now: datetime, salt: str) -> Pending:
+    """The event that says that later events, up to ``position``, removed the cause; ``number`` is random.
+
+    It is refused by the store as :func:`to_establish` is: an id made from the history would make of a second look, from
+    another position, other content under a known id.
+    """
     data = DeficiencyRemedied(
         kind=state.kind, key=state.key, authority=state.authority, established=state.established, position=position
     )
-    number = f"deficiency-remedied:{state.id}:{state.version + 1}"
-    return Pending(source=REGISTER, id=number, time=now, data=data, salt=salt, expected_version=state.version)
+    return Pending(
+        source=REGISTER,
+        id=f"deficiency-remedied:{number}",
+        time=now,
+        data=data,
+        salt=salt,
+        expected_version=state.version,
+    )
 
 
 def _within(store: Store, deficiency: UUID, caller: Caller, purpose: Purpose) -> Deficiency:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -48,7 +48,7 @@ def established(store: Store, number: int, finding: Finding = FINDING) -> UUID:
 def remedied(store: Store, which: UUID) -> None:
     state = deficiencies.load(store, which)
     assert state is not None
-    store.append([deficiencies.to_remedy(state, position=9, now=NOW, salt="cw==")], now=NOW)
+    store.append([deficiencies.to_remedy(state, position=9, number=uuid4(), now=NOW, salt="cw==")], now=NOW)
 
 
 def take(store: Store, step: str, which: UUID, caller: Caller) -> str:
@@ -110,7 +110,7 @@ def test_what_the_register_notes_is_refused_when_the_history_went_on(store: Stor
     assert state is not None
     assert take(store, "dismiss", found, CEC) == "recorded"
     with pytest.raises(ConcurrencyError):
-        store.append([deficiencies.to_remedy(state, position=9, now=NOW, salt="cw==")], now=NOW)
+        store.append([deficiencies.to_remedy(state, position=9, number=uuid4(), now=NOW, salt="cw==")], now=NOW)
     again = deficiencies.to_establish(FINDING, None, number=NUMBERS[2], now=NOW, salt="cw==")
     with pytest.raises(ConcurrencyError):
         store.append([again], now=NOW)

@@ -134,11 +134,12 @@ class Inspector:
             settled = settle(sight.connection, examined)
             now = self._clock()
             pending = [
-                to_establish(finding, state, number=UUID(bytes=self._entropy(16)), now=now, salt=self._salt())
+                to_establish(finding, state, number=self._number(), now=now, salt=self._salt())
                 for finding, state in settled.established
             ]
             pending += [
-                to_remedy(state, position=sight.position, now=now, salt=self._salt()) for state in settled.remedied
+                to_remedy(state, position=sight.position, number=self._number(), now=now, salt=self._salt())
+                for state in settled.remedied
             ]
             for start in range(0, len(pending), APPEND):
                 written = max(written, self._append(pending[start : start + APPEND], now))
@@ -151,6 +152,9 @@ class Inspector:
                 raise receipt.refusal
         self._awaited = max(receipt.position or 0 for receipt in receipts)
         return self._awaited
+
+    def _number(self) -> UUID:
+        return UUID(bytes=self._entropy(16))
 
     def _salt(self) -> str:
         return base64.b64encode(self._entropy(16)).decode()
