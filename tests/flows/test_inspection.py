@@ -311,6 +311,71 @@ def test_what_is_wrong_is_established_and_remedied_by_itself(book: Book, kind: s
     assert book.store.head() == before, "nothing new, nothing to say"
 
 
+# --- what only the passing of days brings ---------------------------------------------------------------------------
+
+
+def mail_from(book: Book, on: date, election: str | None = None) -> None:
+    """Seven voters apply by mail from one address."""
+    for n, jmb in enumerate(numbers()[:7]):
+        book.voter(jmb, f"Uzorak{'abcdefg'[n]}")
+        option = VotingOption(
+            jmb=jmb, effective_on=on, option="mail", country="RS", foreign_address="Duga 4", election=election
+        )
+        book.send("cec", option)
+
+
+def test_applications_that_take_effect_later_crowd_an_address_then(book: Book) -> None:
+    book.stations()
+    mail_from(book, TODAY + timedelta(days=3))
+    book.inspect()
+    assert book.standing("crowded-address") == []
+    book.inspect(days=3)
+    assert len(book.standing("crowded-address")) == 1
+
+
+def test_applications_for_an_election_crowd_no_address_once_it_is_over(book: Book) -> None:
+    book.stations()
+    book.send("register", CALL)
+    mail_from(book, TODAY, CALL.election)
+    book.inspect()
+    assert len(book.standing("crowded-address")) == 1
+    book.inspect(days=(CALL.day - TODAY).days)
+    assert len(book.standing("crowded-address")) == 1
+    book.inspect(days=1)
+    assert book.standing("crowded-address") == []
+
+
+def test_two_numbers_are_no_longer_one_person_s_when_a_death_known_before_takes_effect(book: Book) -> None:
+    book.stations()
+    book.voter(A)
+    book.voter(B)
+    book.send(REGISTRY, Death(jmb=A, effective_on=TODAY + timedelta(days=2)))
+    book.inspect()
+    assert len(book.standing("one-under-two-numbers")) == 1
+    book.inspect(days=2)
+    assert book.standing("one-under-two-numbers") == []
+
+
+def test_two_numbers_are_likely_one_person_s_once_a_name_takes_effect(book: Book) -> None:
+    book.stations()
+    book.voter(A)
+    book.voter(B, "Marić")
+    book.send(REGISTRY, PersonalData(jmb=B, effective_on=TODAY + timedelta(days=2), surname="Uzorak"))
+    book.inspect()
+    assert book.standing("one-under-two-numbers") == []
+    book.inspect(days=2)
+    assert len(book.standing("one-under-two-numbers")) == 1
+
+
+def test_a_residence_without_citizen_is_waited_for_also_where_a_name_was_reported(book: Book) -> None:
+    book.lives(A)
+    book.send(REGISTRY, PersonalData(jmb=A, effective_on=TODAY, surname="Novak"))
+    book.inspect()
+    assert book.standing("residence-without-citizen") == []
+    book.inspect(days=31)
+    assert len(book.standing("residence-without-citizen")) == 1
+
+
 # --- what may become of one -----------------------------------------------------------------------------------------
 
 
@@ -397,6 +462,30 @@ def test_killed_between_its_append_and_its_position_it_doubles_nothing(
         assert not book.inspector.turn(connection), "its history went on; the register must follow first"
     book.inspect()
     assert steps(book) == ["established"]
+
+
+def test_killed_after_it_noted_a_remedy_it_goes_on_with_a_register_that_knows_more_but_not_that(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given one that dies right after an append, when the next looks from further on, but before that append."""
+    book.stations()
+    book.voter(A)
+    wrong = ended_elsewhere(book)
+    book.inspect()
+    taken_back(book, f"residence-authority:{KLJUC}", wrong)()
+    book.project()
+    book.voter(B, "Marić")  # recorded while the inspector is at it
+    further = book.store.head()
+    with book.connection() as connection, monkeypatch.context() as patch:
+        patch.setattr("register.acts.inspection.progress.write", dying)
+        with pytest.raises(DiedError):
+            book.inspector.turn(connection)
+    book.inspector = Inspector(book.database.psycopg, book.store, clock=lambda: book.now, entropy=book.dice.randbytes)
+    with book.connection() as connection:
+        follow(connection, book.store, upto=further)
+        assert not book.inspector.turn(connection), "its history went on; the register must follow first"
+    book.inspect()
+    assert steps(book) == ["established", "remedied"]
 
 
 def dying(*_: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Final
 from uuid import UUID
@@ -123,15 +123,24 @@ def examine_town(sight: Sight, town: str) -> Examined:
 
 def crowds(sight: Sight, streams: Collection[UUID]) -> list[str]:
     """The foreign addresses named by options of these people that more than a few ever named."""
-    if not streams:
-        return []
+    return _crowds(sight, "stream = ANY(%(streams)s::uuid[])", streams=array(streams)) if streams else []
+
+
+def crowds_by_day(sight: Sight, since: date | None) -> set[str]:
+    """Those named by options that took effect after ``since``, or that were for an election that has passed since."""
+    over = [c.election for c in sight.elections if (since or c.day) <= c.day < sight.today]
+    days = "election = ANY(%(over)s) OR (effective_on > %(since)s AND effective_on <= %(today)s)"
+    return set(_crowds(sight, days, over=over, since=since or date.min, today=sight.today))
+
+
+def _crowds(sight: Sight, named: str, **parameters: object) -> list[str]:
     rows = sight.connection.execute(
-        """
+        f"""
         SELECT abroad_key FROM projection.option
-        WHERE abroad_key IN (SELECT abroad_key FROM projection.option WHERE stream = ANY(%s::uuid[]))
-        GROUP BY abroad_key HAVING count(DISTINCT stream) > %s
-        """,
-        (array(streams), in_force(sight.today).applications_an_address),
+        WHERE abroad_key IN (SELECT abroad_key FROM projection.option WHERE {named})
+        GROUP BY abroad_key HAVING count(DISTINCT stream) > %(limit)s
+        """.encode(),
+        {**parameters, "limit": in_force(sight.today).applications_an_address},
     )
     return [key for (key,) in rows]
 

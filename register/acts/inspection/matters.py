@@ -73,8 +73,12 @@ def look_at(sight: Sight, waiting: Sequence[Matter]) -> Iterator[Examined]:
 
 def sweep(sight: Sight, since: date | None) -> Iterator[Examined]:
     """Look at all that the days after ``since`` may have brought."""
+    crowds = addresses.crowds_by_day(sight, since)
     for part in people.touched_by_time(sight, since):
-        yield people.examine(sight, part)
+        yield about_persons(sight, part)
+        crowds.update(addresses.crowds(sight, part))
+    for key in sorted(crowds):
+        yield addresses.examine_abroad(sight, key)
     for town in addresses.towns_to_look_at(sight):
         yield addresses.examine_town(sight, town)
     for called in sight.elections:

@@ -30,7 +30,7 @@ _FIRST: Final = timedelta(days=366)
 _CANDIDATES: Final = """
     SELECT person FROM projection.stretch
     WHERE upper_inf(known) AND days @> %(today)s::date AND (
-        (surname IS NULL AND municipality IS NOT NULL)
+        ('not-recorded' = ANY(grounds) AND municipality IS NOT NULL)
         OR (surname IS NOT NULL AND 'no-residence' = ANY(grounds))
         OR (entered AND counts_in = %(brcko)s AND entity IS NULL)
         OR (entered AND born_on <= %(oldest)s)
