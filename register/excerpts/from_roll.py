@@ -20,7 +20,7 @@ import psycopg
 import sqlalchemy as sa
 
 from register.excerpts.render_pdf import LANGUAGE
-from register.excerpts.rows import ListHead, ListRow, Remark, Script
+from register.excerpts.rows import Kind, ListHead, ListRow, Remark, Script
 from register.excerpts.words import translations
 from register.law import alphabet
 from register.law.calendar import calendar_of, civil_day
@@ -42,6 +42,7 @@ DrawnKind = Literal[
     "diplomatic-mission",
     "mobile-team",
     "marked-deceased",
+    "statistics",
 ]
 DRAWN_KINDS: Final[tuple[DrawnKind, ...]] = (
     "polling-station",
@@ -51,6 +52,7 @@ DRAWN_KINDS: Final[tuple[DrawnKind, ...]] = (
     "diplomatic-mission",
     "mobile-team",
     "marked-deceased",
+    "statistics",
 )
 #: Kinds that gather voters of several lists of the roll, and therefore bring them into an order of their own.
 _OVERLAYS: Final[frozenset[str]] = frozenset({"mobile-team", "marked-deceased"})
@@ -121,6 +123,8 @@ def lists_of(connection: sa.Connection, basis: Basis, kind: DrawnKind, within: L
     A polling station in force has a list even if nobody votes there; other lists are there if they have voters. By
     mail a municipality's voters make a list, at a mission the whole country's (or those of the scope's municipality).
     """
+    if kind == "statistics":
+        return [ListScope(municipality=within.municipality)]
     where = _voters(basis.called.election, kind, within)
     if kind == "diplomatic-mission":
         found = connection.scalars(sa.select(roll.c.mission).where(*where).distinct())
@@ -139,7 +143,7 @@ def lists_of(connection: sa.Connection, basis: Basis, kind: DrawnKind, within: L
     return sorted(scopes, key=lambda s: (s.municipality or "", s.station or "", s.mission or ""))
 
 
-def head_of(basis: Basis, kind: DrawnKind, scope: ListScope, script: Script, names: Mapping[str, str]) -> ListHead:
+def head_of(basis: Basis, kind: Kind, scope: ListScope, script: Script, names: Mapping[str, str]) -> ListHead:
     """The identity of one list. ``names`` are the municipalities' names by code; they stand as they are recorded."""
     station = basis.stations.get((scope.municipality or "", scope.station or ""))
     code, name = scope.station, None if station is None else station.name
@@ -173,7 +177,7 @@ def rows_of(
     if script != "latin" or kind in _OVERLAYS or (kind == "diplomatic-mission" and scope.municipality is None):
         found.sort(key=lambda row: _place(row, script))  # the roll's own order is the Latin one, by list
     for no, row in enumerate(found, 1):
-        yield _row(no, row, script)
+        yield row_of(no, row, script)
 
 
 def title_of(called: ElectionCalled, script: Script) -> str:
@@ -240,7 +244,7 @@ def _place(row: Mapping[str, Any], script: Script) -> tuple[bytes, UUID]:
     return key, row["person"]
 
 
-def _row(no: int, row: Mapping[str, Any], script: Script) -> ListRow:
+def row_of(no: int, row: Mapping[str, Any], script: Script) -> ListRow:
     """One voter. A Latin list prints a name recorded in Cyrillic in Latin letters, which loses nothing; the other way
     would be a guess (nj, lj, dž), so that a Cyrillic list prints names as they were recorded.
     """

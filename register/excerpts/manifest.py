@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +73,8 @@ def write_manifest(folder: Path, entries: Iterable[ManifestEntry]) -> Path:
     """
     for left in folder.glob(f".*{_PART}"):
         left.unlink(missing_ok=True)
+    for left in folder.glob(f".*{_PART}.d"):
+        shutil.rmtree(left, ignore_errors=True)
     content = {"files": sorted(entries)}
     path = folder / MANIFEST
     with whole_file(path) as part:

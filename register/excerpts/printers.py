@@ -5,17 +5,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 
-from register.excerpts.draw import Format, draw_list
+from register.excerpts.draw import draw_list
 from register.excerpts.fonts import LayoutError
-from register.excerpts.manifest import ManifestEntry
-from register.excerpts.rows import ListHead, ListRow
+from register.excerpts.formats import Format
+from register.excerpts.manifest import ManifestEntry, whole_file
+from register.excerpts.rows import ListHead, Row
 
 #: Each takes half a gigabyte once it has seen twenty lists, and no more later.
 PROCESSES: Final = 2
@@ -29,7 +30,7 @@ class ListJob(msgspec.Struct, frozen=True):
 
     no: int
     head: ListHead
-    rows: Sequence[ListRow]
+    rows: Sequence[Row]
 
 
 class Printers:
@@ -53,16 +54,21 @@ class Printers:
             self._pool = None
 
     def draw(
-        self, lists: Collection[ListJob], formats: Collection[Format], folder: Path
+        self,
+        lists: Collection[ListJob],
+        formats: Collection[Format],
+        folder: Path,
+        whole: Callable[[Path], Any] = whole_file,
     ) -> Iterator[tuple[int, list[ManifestEntry] | LayoutError]]:
         """Draw lists into a folder; their numbers and the manifest's entries, in the order they are done.
 
+        ``whole`` opens files where no PDFs are set (see ``draw_list``); lists are done in their order then.
         Of a list that cannot be printed the error is given, and the others are drawn. Raises what else ``draw_list``
         raises, and ``BrokenProcessPool`` when a process was killed; what was given by then is on disk.
         """
         if "pdf" not in formats:
             for job in lists:
-                yield job.no, _drawn_or_not(job, formats, folder)
+                yield job.no, _drawn_or_not(job, formats, folder, whole)
             return
         if self._drawn >= REPLACED_AFTER:
             self.close()
@@ -84,9 +90,11 @@ class Printers:
                 self.close()  # a broken pool, or lists nobody waits for
 
 
-def _drawn_or_not(job: ListJob, formats: Collection[Format], folder: Path) -> list[ManifestEntry] | LayoutError:
+def _drawn_or_not(
+    job: ListJob, formats: Collection[Format], folder: Path, whole: Callable[[Path], Any] = whole_file
+) -> list[ManifestEntry] | LayoutError:
     try:
-        return draw_list(job.head, job.rows, formats, folder)
+        return draw_list(job.head, job.rows, formats, folder, whole)
     except LayoutError as error:  # this list's own: it must not keep the others from being drawn
         return error
 

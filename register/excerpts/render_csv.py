@@ -7,25 +7,21 @@ taken over, and must be the same under any version of Python.
 from __future__ import annotations
 
 import hashlib
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Iterator, Sequence
 
-from register.excerpts.rows import Kind, ListRow, Script, columns_of, numbered
-
-_NAMES = ("surname", "given_name", "parent_name")
+from register.excerpts.rows import Kind, Row, Script, columns_of, numbered, texts_maker
 
 
-def render_csv(kind: Kind, script: Script, rows: Iterable[ListRow], *, internal: bool = False) -> Iterator[bytes]:
+def render_csv(kind: Kind, script: Script, rows: Iterable[Row], *, internal: bool = False) -> Iterator[bytes]:
     """The file piece by piece: its header line, then one line a row. Memory does not grow with the rows."""
     columns = columns_of(kind, internal=internal)
     yield header(columns)
-    line = line_maker(columns, script)
+    texts = texts_maker(columns, script)
     for row in numbered(rows):
-        yield line(row)
+        yield line_of(texts(row))
 
 
-def rows_sha256(kind: Kind, script: Script, rows: Iterable[ListRow]) -> str:
+def rows_sha256(kind: Kind, script: Script, rows: Iterable[Row]) -> str:
     """The digest of a list's rows, in lower-case hex: SHA-256 of its (not internal) CSV file, header line included.
 
     It is the one digest that all formats of the list share; it stands in the footer, in the QR code and in the
@@ -42,22 +38,12 @@ def header(columns: Sequence[str]) -> bytes:
     return (",".join(columns) + "\n").encode()
 
 
-def line_maker(columns: Sequence[str], script: Script) -> Callable[[ListRow], bytes]:
-    """A function from a row to its line, for these columns and names in this script."""
-    others = [column for column in columns if column not in _NAMES and column != "no"]
-    if tuple(columns[1:4]) != _NAMES or not others:
-        raise ValueError("a list begins with no, surname, given_name, parent_name")
-    get = attrgetter("no", *others)
-
-    def line(row: ListRow) -> bytes:
-        values = get(row)
-        fields = [str(values[0]), *row.names(script), *map(str, values[1:])]
-        text = ",".join(fields)
-        if '"' in text or "\n" in text or "\r" in text or text.count(",") != len(fields) - 1:
-            text = ",".join(map(_quoted, fields))
-        return (unicodedata.normalize("NFC", text) + "\n").encode()
-
-    return line
+def line_of(texts: Sequence[str]) -> bytes:
+    """The line of a row's texts (``rows.texts_maker``)."""
+    text = ",".join(texts)
+    if '"' in text or "\n" in text or "\r" in text or text.count(",") != len(texts) - 1:
+        text = ",".join(map(_quoted, texts))
+    return (text + "\n").encode()
 
 
 def _quoted(field: str) -> str:

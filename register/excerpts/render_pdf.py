@@ -14,7 +14,7 @@ from gettext import GNUTranslations
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 from unicodedata import normalize
 
 import msgspec
@@ -23,7 +23,8 @@ import typst
 
 from register.excerpts import fonts
 from register.excerpts.fonts import LayoutError
-from register.excerpts.rows import FORMAT_VERSION, FORMS, Kind, ListHead, ListRow, Script
+from register.excerpts.layout import LAYOUT, Column
+from register.excerpts.rows import FORMAT_VERSION, FORMS, CountRow, Kind, ListHead, ListRow, Row, Script
 from register.excerpts.words import Language, translations
 
 #: More rows than this are not one list to be printed, and would not fit a worker's memory.
@@ -58,64 +59,6 @@ _TWO: Final = 2
 _UNBROKEN: Final = 40
 
 
-class Column(msgspec.Struct, frozen=True):
-    """One printed column: what of the row, its label (English message), alignment, weight, millimetres."""
-
-    key: str
-    label: str
-    align: Literal["left", "center", "right"] = "left"
-    weight: fonts.Weight = "regular"
-    width: float = 0.0
-
-
-_LOOK: Final[dict[str, Column]] = {
-    column.key: column
-    for column in (
-        Column("no", "No.", "right"),
-        Column("surname", "Surname", weight="semibold"),
-        Column("given_name", "Given name"),
-        Column("parent_name", "Name of one parent"),
-        Column("born_on", "Date of birth", "center"),
-        Column("signature", "Signature"),
-        Column("remark", "Remark", "center", "semibold"),
-        Column("municipality", "Municipality", "center"),
-        Column("polling_station", "Polling station", "center"),
-        Column("address", "Address"),
-        Column("country", "Country", "center"),
-        Column("foreign_address", "Address abroad"),
-    )
-}
-
-
-def _columns(**widths: float) -> tuple[Column, ...]:
-    """The columns in this order, with these widths in millimetres; together the 182 mm between the margins."""
-    if abs(sum(widths.values()) - 182) > 1e-6:
-        raise ValueError("columns do not fill the page")
-    return tuple(msgspec.structs.replace(_LOOK[key], width=width) for key, width in widths.items())
-
-
-_SIGNED: Final = _columns(no=11, surname=43, given_name=28, parent_name=26, born_on=24, signature=38, remark=12)
-_PLACED: Final = _columns(
-    no=13, surname=44, given_name=30, parent_name=28, born_on=24, municipality=20, polling_station=23
-)
-LAYOUT: Final[dict[Kind, tuple[Column, ...]]] = {
-    "provisional": _PLACED,
-    "polling-station": _SIGNED,
-    "in-person-1991": _SIGNED,
-    "absentee-1991": _SIGNED,
-    "mail": _columns(
-        no=10, surname=32, given_name=23, parent_name=23, born_on=22, country=14, foreign_address=47, remark=11
-    ),
-    "diplomatic-mission": _SIGNED,
-    "mobile-team": _columns(
-        no=10, surname=33, given_name=22, parent_name=21, born_on=22, address=34, signature=30, remark=10
-    ),
-    "political-entity": _PLACED,
-    "marked-deceased": _columns(
-        no=12, surname=42, given_name=27, parent_name=26, born_on=23, municipality=19, polling_station=22, remark=11
-    ),
-}
-
 #: What the list is for, under its title (English messages).
 _PURPOSE: Final[dict[Kind, str]] = {
     "provisional": "Provisional excerpt, on display",
@@ -127,8 +70,27 @@ _PURPOSE: Final[dict[Kind, str]] = {
     "mobile-team": "Excerpt for voting with a mobile team",
     "political-entity": "Excerpt for a political entity",
     "marked-deceased": "Voters reported deceased",
+    "statistics": "Statistics of voters by sex",
 }
-_PLACE: Final[dict[Kind, str]] = {"diplomatic-mission": "Diplomatic mission", "mobile-team": "Mobile team"}
+#: What statistics are counted by, and the lists of a roll (English messages).
+_LEVELS: Final = {"country": "Country", "unit": "Electoral unit", "municipality": "Municipality", "list": "List"}
+_LISTS: Final = {
+    "": "",
+    "polling-station": "Polling station",
+    "in-person-1991": "In person, 1991",
+    "absentee-1991": "Absentee, 1991",
+    "mail": "By mail",
+    "diplomatic-mission": "Diplomatic mission",
+    "unallocated": "No polling station",
+    "no-entity-option": "No entity option",
+}
+#: How a count that is withheld is printed.
+_WITHHELD: Final = "–"
+_PLACE: Final[dict[Kind, str]] = {
+    "diplomatic-mission": "Diplomatic mission",
+    "mobile-team": "Mobile team",
+    "political-entity": "Electoral unit",
+}
 
 
 def proof_text(head: ListHead, rows_sha256: str) -> str:
@@ -150,7 +112,7 @@ def qr_svg(text: str) -> bytes:
     return out.getvalue()
 
 
-def render_pdf(head: ListHead, rows: Sequence[ListRow], rows_sha256: str) -> bytes:
+def render_pdf(head: ListHead, rows: Sequence[Row], rows_sha256: str) -> bytes:
     """The list as a PDF file. ``rows_sha256`` is the digest of its rows as CSV (see ``render_csv.rows_sha256``).
 
     Raises LayoutError for more than ``MAX_ROWS``, another format version, or another typesetter; for no text.
@@ -158,7 +120,7 @@ def render_pdf(head: ListHead, rows: Sequence[ListRow], rows_sha256: str) -> byt
     return typeset(prepare(head, rows, rows_sha256), head.concluded_on or head.day)
 
 
-def prepare(head: ListHead, rows: Sequence[ListRow], rows_sha256: str) -> str:
+def prepare(head: ListHead, rows: Sequence[Row], rows_sha256: str) -> str:
     """Everything the template needs, as JSON: words, and each cell with the size at which it fits."""
     if head.format_version != FORMAT_VERSION:
         raise LayoutError(f"format version {head.format_version} is not the one drawn here")
@@ -166,7 +128,7 @@ def prepare(head: ListHead, rows: Sequence[ListRow], rows_sha256: str) -> str:
         raise LayoutError(f"{len(rows)} rows are more than the {MAX_ROWS} that one PDF may have")
     words = translations(LANGUAGE[head.script])
     columns = LAYOUT[head.kind]
-    cells = [_cells(head, columns, row) for row in rows]
+    cells = [_cells(head, columns, row, words) for row in rows]
     tall = {row.no: lines for row, line in zip(rows, cells, strict=True) if (lines := _height(line)) > _TWO}
     facts = _facts(head, len(rows), words)
     page = {
@@ -188,7 +150,7 @@ def prepare(head: ListHead, rows: Sequence[ListRow], rows_sha256: str) -> str:
         "signature": next((i for i, c in enumerate(columns) if c.key == "signature"), None),
         "rows": cells,
         "tall": {str(no): lines <= _UNBROKEN for no, lines in tall.items()},
-        "marked": [row.no for row in rows if "*" in row.remark],
+        "marked": [row.no for row in rows if isinstance(row, ListRow) and "*" in row.remark],
         "legend": [words.gettext(message) for message in _legend(head, rows)] + _substitutes(cells, facts, words),
         "committee": FORMS[head.kind].signed,
         "proof": _proof(head, rows_sha256, words),
@@ -249,13 +211,16 @@ _WORDS: Final = {
 }
 
 
-def _legend(head: ListHead, rows: Sequence[ListRow]) -> list[str]:
+def _legend(head: ListHead, rows: Sequence[Row]) -> list[str]:
     """What the remarks that occur mean (English messages); nothing where the list prints none."""
+    if head.kind == "statistics":
+        return ["<5: one to four voters", "– withheld, as others could be computed from it"]
     if "remark" not in FORMS[head.kind].columns:
         return []
+    remarks = {row.remark for row in rows if isinstance(row, ListRow)}
     star = "* reported deceased; does not sign" if FORMS[head.kind].signed else "* reported deceased"
-    legend = [star] if any("*" in row.remark for row in rows) else []
-    if any("M" in row.remark for row in rows):
+    legend = [star] if any("*" in remark for remark in remarks) else []
+    if any("M" in remark for remark in remarks):
         legend.append("M votes with the mobile team")
     return legend
 
@@ -278,8 +243,10 @@ def _height(cells: list[Any]) -> int:
     return max(1 if isinstance(cell, str) else len(cell) - 1 for cell in cells)
 
 
-def _cells(head: ListHead, columns: tuple[Column, ...], row: ListRow) -> list[Any]:
+def _cells(head: ListHead, columns: tuple[Column, ...], row: Row, words: GNUTranslations) -> list[Any]:
     """One cell a column: a text at the usual size, or [size, line, line …] where it must be smaller."""
+    if isinstance(row, CountRow):
+        return [_fitted(column, _counted(row, column.key, words)) for column in columns]
     surname, given_name, parent_name = row.names(head.script)
     texts = {
         "no": str(row.no),
@@ -294,8 +261,23 @@ def _cells(head: ListHead, columns: tuple[Column, ...], row: ListRow) -> list[An
         "address": _address(row),
         "country": row.country,
         "foreign_address": row.foreign_address,
+        "code": row.code,
     }
     return [_fitted(column, texts[column.key]) for column in columns]
+
+
+def _counted(row: CountRow, column: str, words: GNUTranslations) -> str:
+    """What a line of statistics says in a column."""
+    value = str(getattr(row, column))
+    match column:
+        case "level":
+            return words.gettext(_LEVELS[value])
+        case "list":
+            return words.gettext(_LISTS[value]) if value else ""
+        case "women" | "men" | "voters":
+            return value or _WITHHELD
+        case _:
+            return value
 
 
 def _fitted(column: Column, text: str) -> str | list[Any]:
@@ -342,12 +324,12 @@ def _facts(head: ListHead, count: int, words: GNUTranslations) -> list[tuple[str
         ("Concluded on", _day(head.concluded_on) if head.concluded_on else None),
         ("Issued to", head.recipient),
         ("Copy number", str(head.copy) if head.copy is not None else None),
-        ("Number of voters", str(count)),
+        (None if head.kind == "statistics" else "Number of voters", str(count)),
     ]
     return [
         (words.gettext(label), list(fonts.wrapped(_printable(value), _FACT * _POINTS, "semibold", _FACT_SIZE)))
         for label, value in facts
-        if value
+        if label and value
     ]
 
 

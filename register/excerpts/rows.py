@@ -7,9 +7,11 @@ a repeated vote reuses the concluded excerpts).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
-from typing import Final, Literal
+from operator import attrgetter
+from typing import Final, Literal, TypeVar
+from unicodedata import normalize
 
 import msgspec
 
@@ -26,6 +28,7 @@ Kind = Literal[
     "mobile-team",
     "political-entity",
     "marked-deceased",
+    "statistics",
 ]
 Script = Literal["latin", "cyrillic"]
 #: ``*`` reported deceased, ``M`` votes with the mobile team, ``*M`` both, or nothing.
@@ -81,7 +84,7 @@ class ListRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
 
     ``name_cyrillic`` (surname, given name, parent's name) is there when the names are recorded in both scripts; a
     Cyrillic list prints it. Names are never transliterated here: no rule knows that the nj of "konjunktura"
-    is two letters.
+    is two letters. ``code`` tells whose copy the row is from, on a political entity's copy (see ``codes``).
     """
 
     no: int
@@ -90,6 +93,7 @@ class ListRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     parent_name: str
     born_on: date
     remark: Remark = ""
+    code: str = ""
     name_cyrillic: Names | None = None
     municipality: str = ""
     polling_station: str = ""
@@ -110,6 +114,28 @@ class ListRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
         return (self.surname, self.given_name, self.parent_name)
 
 
+class CountRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One line of statistics: how many voters, by sex (Art. 2.9(1)4.a), as everyone may see them.
+
+    ``level`` is country, unit, municipality or list; ``list`` is the kind of the roll's list. A count is a number,
+    ``<5`` (1 to 4), or empty where it is withheld because one of those could be computed from it.
+    """
+
+    no: int
+    level: Literal["country", "unit", "municipality", "list"]
+    unit: str = ""
+    municipality: str = ""
+    polling_station: str = ""
+    list: str = ""
+    women: str = ""
+    men: str = ""
+    voters: str = ""
+
+
+Row = ListRow | CountRow
+R = TypeVar("R", bound=Row)
+
+
 class Form(msgspec.Struct, frozen=True):
     """What lists of one kind look like: their columns, whether voters sign, whether names may be signed for."""
 
@@ -124,7 +150,7 @@ _ADDRESS: Final = ("settlement", "street", "house_number")
 #: What the commissions' own electronic copy adds; never given to anybody else (Art. 3.1; data protection).
 INTERNAL_COLUMNS: Final = ("jmb", "sex", *_ADDRESS, "voting_option")
 
-#: The kinds of lists, Art. 3.6 b, c. Statistics are counts, not a list of voters, and stand elsewhere.
+#: The kinds of lists, Art. 3.6 b, c; statistics are counts, and no list of voters.
 FORMS: Final[dict[Kind, Form]] = {
     "provisional": Form((*_VOTER, *_PLACE), signed=False),
     "polling-station": Form(_LIST, signed=True),
@@ -133,11 +159,15 @@ FORMS: Final[dict[Kind, Form]] = {
     "mail": Form((*_LIST, "country", "foreign_address"), signed=False),
     "diplomatic-mission": Form((*_LIST, "mission"), signed=True),
     "mobile-team": Form((*_LIST, *_ADDRESS), signed=True),
-    "political-entity": Form((*_VOTER, *_PLACE), signed=False),
+    "political-entity": Form((*_VOTER, *_PLACE, "code"), signed=False),
     "marked-deceased": Form((*_VOTER, *_PLACE, "remark"), signed=False),
+    "statistics": Form(
+        ("no", "level", "unit", "municipality", "polling_station", "list", "women", "men", "voters"), signed=False
+    ),
 }
 #: Kinds that leave the commissions and therefore have no internal electronic variant.
-_OUTWARD: Final[frozenset[Kind]] = frozenset({"provisional", "political-entity"})
+OUTWARD: Final[frozenset[Kind]] = frozenset({"provisional", "political-entity", "statistics"})
+_NAMES: Final = ("surname", "given_name", "parent_name")
 
 
 def columns_of(kind: Kind, *, internal: bool = False) -> tuple[str, ...]:
@@ -148,12 +178,28 @@ def columns_of(kind: Kind, *, internal: bool = False) -> tuple[str, ...]:
     columns = FORMS[kind].columns
     if not internal:
         return columns
-    if kind in _OUTWARD:
+    if kind in OUTWARD:
         raise ValueError(f"a list of kind {kind} has no internal copy")
     return (*columns, *(column for column in INTERNAL_COLUMNS if column not in columns))
 
 
-def numbered(rows: Iterable[ListRow]) -> Iterator[ListRow]:
+def texts_maker(columns: tuple[str, ...], script: Script) -> Callable[[Row], list[str]]:
+    """A function from a row to its texts, one a column, as every format holds them: names in this script, in NFC."""
+    if columns[1:4] != _NAMES:
+        counted = attrgetter(*columns)
+        return lambda row: [normalize("NFC", str(value)) for value in counted(row)]
+    get = attrgetter("no", *columns[4:])
+
+    def texts(row: Row) -> list[str]:
+        if not isinstance(row, ListRow):
+            raise TypeError("this list is one of voters")
+        values = get(row)
+        return [normalize("NFC", text) for text in (str(values[0]), *row.names(script), *map(str, values[1:]))]
+
+    return texts
+
+
+def numbered(rows: Iterable[R]) -> Iterator[R]:
     """The same rows, checked to be numbered 1, 2, 3 … without a gap. Raises ValueError where they are not."""
     for expected, row in enumerate(rows, 1):
         if row.no != expected:

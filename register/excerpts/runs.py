@@ -1,91 +1,50 @@
-"""Runs: a kind of list of an election, drawn list by list into a folder, by jobs or at once (Art. 3.6 b, c).
+"""Runs: a kind of list drawn list by list into a folder, by jobs or at once (Art. 3.6 b, c).
 
 A list is done when its files are on disk under their names and recorded. A run that is taken up again passes over
 those lists whose files are still there with the digests recorded, and draws the others. When all are done the manifest
 is written and the drawing goes on record as an event, under an id of the run's own: once, whatever dies in between.
 A list that cannot be drawn fails alone: the others are drawn, the run ends failed and names it, and whoever asks for
-the same again takes that run up.
+the same again takes that run up. A certified run can be issued again: drawn into another folder and compared.
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, cast, get_args
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
-from register.excerpts import from_roll
-from register.excerpts.draw import Format
-from register.excerpts.fonts import LayoutError
-from register.excerpts.from_roll import DRAWN_KINDS, Basis, DrawnKind, ListScope
+from register.excerpts.drawing import Drawer, Outcome
+from register.excerpts.formats import FORMATS, format_of
 from register.excerpts.manifest import ManifestEntry, differing, write_manifest
-from register.excerpts.printers import ListJob, Printers
-from register.excerpts.render_csv import render_csv
-from register.excerpts.roots import csv_on_disk, settle
-from register.excerpts.rows import FORMAT_VERSION, Script
+from register.excerpts.printers import Printers
+from register.excerpts.recording import Recorder, ReissueError, entries_of
+from register.excerpts.rows import FORMAT_VERSION
+from register.excerpts.sources import Sources, items_of
 from register.excerpts.tables import item, run
-from register.law.events import REGISTER, DrawnList, ExcerptDrawn
-from register.law.provisions import Fault, Refusal
+from register.excerpts.terms import BATCH, SCRIPTS, Run, Wanted, folder_name, judged, refusal
+from register.law.calendar import civil_day
 from register.law.territory import Municipality
-from register.store import Pending, Store
+from register.log.keys import Signer
+from register.store import Store
 
-#: Lists of one job.
-BATCH: Final = 25
-FORMATS: Final[tuple[Format, ...]] = get_args(Format)
-SCRIPTS: Final[tuple[Script, ...]] = get_args(Script)
-PROVISION: Final = "Art. 3.6"
+__all__ = ["BATCH", "FORMATS", "SCRIPTS", "ReissueError", "Run", "Runs", "Wanted"]
+
 #: Failed lists that a run names; of more it says how many.
 _NAMED: Final = 10
-
-
-class ReissueError(Exception):
-    """A list drawn again is not, byte for byte, the one on record: it is not issued again."""
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked for; see the contract, section 3, ``POST /v1/excerpts``."""
-
-    election: str
-    kind: str
-    municipality: str | None = None
-    polling_station: str | None = None
-    formats: tuple[str, ...] = ("pdf", "csv")
-    scripts: tuple[str, ...] = ("latin",)
-
-
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """A run and how far it is. ``state`` is queued, drawing, drawn or failed; ``failure`` says why, naming no voter."""
-
-    id: UUID
-    election: str
-    conclusion: int
-    kind: DrawnKind
-    municipality: str | None
-    polling_station: str | None
-    formats: tuple[Format, ...]
-    scripts: tuple[Script, ...]
-    format_version: int
-    folder: Path
-    requested_at: datetime
-    state: str
-    failure: str | None
-    total: int
-    done: int
-
-    @property
-    def batches(self) -> range:
-        """The number of the first list of each job."""
-        return range(0, self.total, BATCH)
+#: States in which lists are still to be drawn.
+_UNDER_WAY: Final = ("queued", "drawing")
 
 
 class Runs:
-    """The runs of one register. ``data`` is the data folder; ``municipalities`` the reference table by code."""
+    """The runs of one register. ``data`` is the data folder; ``municipalities`` the reference table by code.
+
+    ``signer`` signs what stands beside VRI files; without one these carry no signature.
+    """
 
     def __init__(
         self,
@@ -96,14 +55,16 @@ class Runs:
         *,
         clock: Callable[[], datetime],
         entropy: Callable[[int], bytes],
+        signer: Signer | None = None,
     ) -> None:
         self._engine = engine
-        self._store = store
         self._data = data
-        self._names = {code: municipality.name for code, municipality in municipalities.items()}
         self._clock = clock
         self._entropy = entropy
-        self._basis: Basis | None = None
+        self._sources = Sources(store, municipalities)
+        self._recorder = Recorder(store, self._sources, clock, entropy)
+        self._drawer = Drawer(engine, self._sources, signer)
+        self.sidecar_key: str | None = None if signer is None else str(signer.key)
 
     def begin(self, wanted: Wanted, folder: Path | None = None) -> Run:
         """Settle which lists a run has, and write it down; a run of the same terms in the same folder is taken up.
@@ -111,60 +72,76 @@ class Runs:
         So is, whatever its folder unless one is named, a run of the same terms of which lists failed.
 
         Without ``folder`` it is one of its own below the data folder. Raises ``Refusal``: ``schema`` for what cannot
-        be drawn, ``calendar`` before the conclusion; ``LookupError`` for an unknown election;
-        ``from_roll.NotReadyError`` while roll or log are not there yet.
+        be drawn, ``calendar`` before the conclusion or outside the days of display; ``LookupError`` for an unknown
+        election; ``from_roll.NotReadyError`` while roll or log are not there yet.
         """
-        kind, formats, scripts = _judged(wanted)
-        if wanted.municipality is not None and wanted.municipality not in self._names:
-            raise _refusal("/municipality", "There is no such municipality")
+        kind, formats, scripts = judged(wanted)
+        if wanted.municipality is not None and wanted.municipality not in self._sources.names:
+            raise refusal("/municipality", "There is no such municipality")
         with self._engine.begin() as connection:
-            basis = from_roll.basis_of(connection, self._store, wanted.election)
-            within = ListScope(municipality=wanted.municipality, station=wanted.polling_station)
-            lists = from_roll.lists_of(connection, basis, kind, within)
-            if wanted.polling_station is not None and not lists:
-                raise _refusal("/polling_station", "There is no such polling station on the day of the conclusion")
+            position, as_of, lists = self._sources.settle(connection, wanted, kind, civil_day(self._clock()))
             new = UUID(bytes=self._entropy(16), version=4)
-            place = self._data / "excerpts" / wanted.election / str(new) if folder is None else folder
+            above = wanted.election or f"register-{as_of}"
+            own = self._data / "excerpts" / above / folder_name(wanted, kind, self._sources.names, new)
             terms = {
-                "election": wanted.election,
-                "conclusion": basis.conclusion,
+                "election": wanted.election or "",
+                "as_of": as_of,
+                "conclusion": position,
                 "kind": kind,
                 "municipality": wanted.municipality,
                 "polling_station": wanted.polling_station,
                 "formats": list(formats),
                 "scripts": list(scripts),
                 "format_version": FORMAT_VERSION,
-                "folder": self._kept(place),
+                "reissue_of": None,
+                "folder": self._kept(own if folder is None else folder),
             }
             earlier = connection.scalar(
-                sa.select(run.c.run)
-                .where(run.c.state != "failed", *(run.c[name].is_not_distinct_from(v) for name, v in terms.items()))
-                .limit(1)
+                sa.select(run.c.run).where(run.c.state.not_in(("failed", "cancelled")), *_same(terms)).limit(1)
             )
             if earlier is None:
-                terms_asked = terms if folder is not None else {n: v for n, v in terms.items() if n != "folder"}
-                earlier = _taken_up(connection, terms_asked)
+                earlier = _taken_up(connection, {n: v for n, v in terms.items() if folder is not None or n != "folder"})
             if earlier is None:
-                items = [
-                    {"run": new, "no": no, "script": script, **msgspec.structs.asdict(scope)}
-                    for no, (script, scope) in enumerate((script, scope) for script in scripts for scope in lists)
+                self._write_down(connection, new, terms, items_of(new, lists, scripts))
+        return self._known(new if earlier is None else earlier)
+
+    def reissue(self, of: Run, asked_by: str) -> Run:
+        """A run that draws a certified one's lists again, into a new folder, and compares them with what is on record.
+
+        That the run is certified is for the caller to see to. One under way is taken up.
+        """
+        with self._engine.begin() as connection:
+            under_way = sa.and_(run.c.reissue_of == of.id, run.c.state.in_(_UNDER_WAY))
+            connection.execute(sa.select(run.c.run).where(run.c.run == of.id).with_for_update())
+            found: UUID | None = connection.scalar(sa.select(run.c.run).where(under_way))
+            if found is None:
+                found = UUID(bytes=self._entropy(16), version=4)
+                wanted = Wanted(kind=of.kind, municipality=of.municipality, polling_station=of.polling_station)
+                name = f"{folder_name(wanted, of.kind, self._sources.names, of.id)}_reissue-{found.hex[:8]}"
+                place = self._data / "excerpts" / (of.election or f"register-{of.as_of}") / name
+                (before,) = connection.execute(sa.select(run).where(run.c.run == of.id)).mappings()
+                terms = {name: before[name] for name in _TERMS}
+                terms |= {"reissue_of": of.id, "asked_by": asked_by, "folder": self._kept(place)}
+                kept = connection.execute(sa.select(item).where(item.c.run == of.id)).mappings()
+                again = [
+                    {**each, "run": found, "expected": each["files"], "files": None, "failure": None} for each in kept
                 ]
-                asked = {"run": new, "requested_at": self._clock(), "state": "queued", "total": len(items)}
-                connection.execute(sa.insert(run).values(**terms, **asked))
-                if items:
-                    connection.execute(sa.insert(item), items)
-        found = self.find(new if earlier is None else earlier)
-        if found is None:
-            raise LookupError(str(new))
-        return found
+                self._write_down(connection, found, terms, again)
+        return self._known(found)
+
+    def cancel(self, of: Run) -> bool:
+        """End a run that is under way: no further list is drawn; whether it was. What is drawn stays on disk."""
+        with self._engine.begin() as connection:
+            here = sa.and_(run.c.run == of.id, run.c.state.in_(_UNDER_WAY))
+            return connection.execute(sa.update(run).where(here).values(state="cancelled")).rowcount == 1
 
     def find(self, which: UUID) -> Run | None:
         """The run of this id, or None."""
         return next(iter(self._read(run.c.run == which)), None)
 
     def unfinished(self) -> list[Run]:
-        """Runs that are neither drawn nor failed, the oldest first."""
-        return self._read(run.c.state.in_(("queued", "drawing")))
+        """Runs that are under way, the oldest first."""
+        return self._read(run.c.state.in_(_UNDER_WAY))
 
     def files(self, which: UUID) -> list[ManifestEntry]:
         """The files of a run that are on disk so far, by name."""
@@ -176,7 +153,7 @@ class Runs:
         query = sa.select(item.c.files).where(item.c.run == which, item.c.files.contains([{"file": name}]))
         with self._engine.connect() as connection:
             found = connection.scalar(query)
-        return next((entry for entry in _files(found or []) if entry.file == name), None)
+        return next((entry for entry in entries_of(found or []) if entry.file == name), None)
 
     def changed(self, of: Run) -> tuple[str, ...]:
         """Names of the run's files that are missing or not what was drawn; nothing when all is well."""
@@ -187,32 +164,30 @@ class Runs:
     ) -> tuple[str, ...]:
         """Draw the lists of one job, beginning with list number ``first``; ``told`` hears how many more are done.
 
-        Passes over lists that are there. What is given back names the lists that could not be printed, and why.
-        Raises what else drawing raises; the lists done by then are recorded.
+        Passes over lists that are there, and stops when the run is cancelled. What is given back names the lists that
+        could not be printed, and why. Raises what else drawing raises; the lists done by then are recorded.
         """
         with self._engine.begin() as connection:
-            query = sa.select(item).where(item.c.run == of.id, item.c.no >= first, item.c.no < first + BATCH)
-            items = list(connection.execute(query.order_by(item.c.no)).mappings())
-            states = run.c.state.in_(("queued", "drawing"))
-            connection.execute(sa.update(run).where(run.c.run == of.id, states).values(state="drawing"))
+            query = sa.select(item).where(item.c.run == of.id, item.c.no >= first, item.c.no < first + of.batch)
+            items = [dict(each) for each in connection.execute(query.order_by(item.c.no)).mappings()]
+            states = sa.and_(run.c.run == of.id, run.c.state.in_(_UNDER_WAY))
+            connection.execute(sa.update(run).where(states).values(state="drawing"))
+            if connection.scalar(sa.select(run.c.state).where(run.c.run == of.id)) == "cancelled":
+                return ()
         of.folder.mkdir(parents=True, exist_ok=True)
         left = [each for each in items if not _is_there(each, of.folder)]
         told(len(items) - len(left))
-        with self._engine.connect() as connection:
-            jobs = [self._job(connection, of, each) for each in left]
-        recorded, names = {each["no"]: each["files"] for each in left}, {job.no: job.head.name for job in jobs}
-        failed = []
-        for no, drawn in printers.draw(jobs, of.formats, of.folder):
-            if isinstance(drawn, LayoutError):
-                failed.append(f"{names[no]}: {drawn}")
-                outcome: dict[str, Any] = {"failure": failed[-1]}
-            elif recorded[no] is not None and sorted(_files(recorded[no])) != sorted(drawn):
-                raise ReissueError(f"list {no} of the run no longer has the bytes on record")
-            else:
-                outcome = {"files": msgspec.to_builtins(drawn), "failure": None}
-            with self._engine.begin() as connection:
-                connection.execute(sa.update(item).where(item.c.run == of.id, item.c.no == no).values(**outcome))
-            told(1)
+        on_record = {each["no"]: each["expected"] or each["files"] for each in left}
+        failed: list[str] = []
+        for outcomes in self._stopping(of, self._drawer.draw(of, left, printers)):
+            for outcome in outcomes:
+                before = on_record[outcome.no]
+                if outcome.failure is not None:
+                    failed.append(outcome.failure)
+                elif before is not None:
+                    _compare(entries_of(before), outcome.files, of.folder, reissued=of.reissue_of is not None)
+            self._record(of, outcomes)
+            told(len(outcomes))
         return tuple(failed)
 
     def finish(self, of: Run) -> bool:
@@ -221,7 +196,9 @@ class Runs:
         Several runs into one folder have one manifest. A run of which lists failed ends ``failed`` and names them.
         """
         with self._engine.begin() as connection:
-            connection.execute(sa.select(run.c.run).where(run.c.run == of.id).with_for_update())
+            state = connection.scalar(sa.select(run.c.state).where(run.c.run == of.id).with_for_update())
+            if state == "cancelled":
+                return True
             own_items = item.c.run == of.id
             untried = sa.select(sa.func.count()).where(own_items, item.c.files.is_(None), item.c.failure.is_(None))
             if connection.scalar(untried):
@@ -236,8 +213,12 @@ class Runs:
             own = _entries(connection, [of.id])
             of.folder.mkdir(parents=True, exist_ok=True)
             write_manifest(of.folder, {entry.file: entry for entry in [*beside, *own]}.values())
-            self._note(connection, of, own)
-            connection.execute(sa.update(run).where(run.c.run == of.id).values(state="drawn"))
+            if of.reissue_of is None:
+                self._recorder.drawn(connection, of, own)
+            else:
+                self._recorder.reissued(of, own)
+            done = "drawn" if of.reissue_of is None else "reissued"
+            connection.execute(sa.update(run).where(run.c.run == of.id).values(state=done))
         return True
 
     def fail(self, of: Run, why: str) -> None:
@@ -247,59 +228,43 @@ class Runs:
 
     @staticmethod
     def _end(connection: sa.Connection, of: Run, why: str) -> None:
-        here = sa.and_(run.c.run == of.id, run.c.state != "drawn")
+        here = sa.and_(run.c.run == of.id, run.c.state.not_in(("drawn", "reissued", "cancelled")))
         connection.execute(sa.update(run).where(here).values(state="failed", failure=why))
 
-    def _job(self, connection: sa.Connection, of: Run, each: Mapping[Any, Any]) -> ListJob:
-        basis = self._basis
-        if basis is None or basis.conclusion != of.conclusion:
-            basis = self._basis = from_roll.basis_of(connection, self._store, of.election)
-        scope = ListScope(each["municipality"], each["station"], each["mission"])
-        script = cast("Script", each["script"])
-        rows = list(from_roll.rows_of(connection, of.election, of.kind, scope, script))
-        return ListJob(each["no"], from_roll.head_of(basis, of.kind, scope, script, self._names), rows)
+    def _stopping(self, of: Run, drawn: Iterator[list[Outcome]]) -> Iterator[list[Outcome]]:
+        """The same, to its end or until the run is cancelled."""
+        for outcomes in drawn:
+            yield outcomes
+            with self._engine.connect() as connection:
+                if connection.scalar(sa.select(run.c.state).where(run.c.run == of.id)) == "cancelled":
+                    return
 
-    def _note(self, connection: sa.Connection, of: Run, entries: Sequence[ManifestEntry]) -> None:
-        """Put the drawing on record; what is on record already, from before a crash, must be the same lists."""
-        lists = {e.list: DrawnList(name=e.list, rows=e.rows, sha256=e.rows_sha256) for e in entries}
-        now, id_ = self._clock(), f"excerpt-drawn:{of.id}"
-        drawn = ExcerptDrawn(
-            excerpt=str(of.id),
-            election=of.election,
-            kind=of.kind,
-            conclusion=of.conclusion,
-            format_version=of.format_version,
-            lists=tuple(lists[name] for name in sorted(lists)),
-        )
-        before = self._store.find(REGISTER, id_)
-        if before is not None and _bare(before.data) == drawn:
-            return
-        drawn = settle(connection, self._store, drawn, self._csv_of(connection, of), self._entropy)
-        salt = base64.b64encode(self._entropy(16)).decode()
-        pending = Pending(source=REGISTER, id=id_, time=now, data=drawn, salt=salt)
-        (receipt,) = self._store.append([pending], now=now)
-        if receipt.refusal is not None:
-            raise receipt.refusal
+    def _record(self, of: Run, outcomes: Sequence[Outcome]) -> None:
+        """Write down how lists came out: one transaction for all of them."""
+        written = [
+            {
+                "no": outcome.no,
+                "files": None if outcome.failure else msgspec.to_builtins(outcome.files),
+                "failure": outcome.failure,
+            }
+            for outcome in outcomes
+        ]
+        with self._engine.begin() as connection:
+            connection.execute(_RECORD, {"run": of.id, "outcomes": msgspec.json.encode(written).decode()})
 
-    def _csv_of(self, connection: sa.Connection, of: Run) -> Callable[[DrawnList], bytes]:
-        """Gives the CSV file of a list: as it is on disk, or from the roll when only other formats were drawn."""
-        items = {
-            files[0].list: (each, files)
-            for each in connection.execute(sa.select(item).where(item.c.run == of.id)).mappings()
-            if (files := _files(each["files"]))
-        }
+    def _write_down(
+        self, connection: sa.Connection, new: UUID, terms: Mapping[str, Any], items: list[dict[str, Any]]
+    ) -> None:
+        asked = {"run": new, "requested_at": self._clock(), "state": "queued", "total": len(items)}
+        connection.execute(sa.insert(run).values(**terms, **asked))
+        if items:
+            connection.execute(sa.insert(item), items)
 
-        def csv(wanted: DrawnList) -> bytes:
-            each, files = items[wanted.name]
-            found = csv_on_disk(lambda name: (of.folder / name).read_bytes(), files)
-            if found is None:
-                job = self._job(connection, of, each)
-                found = b"".join(render_csv(of.kind, job.head.script, job.rows))
-            if sha256(found).hexdigest() != wanted.sha256:
-                raise ReissueError(f"the list {wanted.name} no longer has the rows on record")
-            return found
-
-        return csv
+    def _known(self, which: UUID) -> Run:
+        found = self.find(which)
+        if found is None:
+            raise LookupError(str(which))
+        return found
 
     def _kept(self, folder: Path) -> str:
         """A folder as it is written down: relative to the data folder, so that this can be moved as a whole."""
@@ -313,12 +278,22 @@ class Runs:
         return [_run(row, self._data) for row in rows]
 
 
-def _bare(data: object) -> object:
-    """A drawing without secrets and roots."""
-    if not isinstance(data, ExcerptDrawn):
-        return data
-    lists = tuple(msgspec.structs.replace(each, secret=None) for each in data.lists)
-    return msgspec.structs.replace(data, lists=lists, roots=None)
+#: What a run issued again takes over from the one it is of.
+_TERMS: Final = (
+    "election", "as_of", "conclusion", "kind", "municipality", "polling_station", "formats", "scripts",
+    "format_version",
+)  # fmt: skip
+_RECORD: Final = sa.text(
+    """
+    UPDATE excerpts.item i SET files = coalesce(o.files, i.files), failure = o.failure
+    FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS o (no int, files jsonb, failure text)
+    WHERE i.run = :run AND i.no = o.no
+    """
+)
+
+
+def _same(terms: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    return [run.c[name].is_not_distinct_from(value) for name, value in terms.items()]
 
 
 def _taken_up(connection: sa.Connection, terms: Mapping[str, Any]) -> UUID | None:
@@ -326,7 +301,7 @@ def _taken_up(connection: sa.Connection, terms: Mapping[str, Any]) -> UUID | Non
     unprinted = sa.exists().where(item.c.run == run.c.run, item.c.files.is_(None), item.c.failure.is_not(None))
     found: UUID | None = connection.scalar(
         sa.select(run.c.run)
-        .where(run.c.state == "failed", unprinted, *(run.c[name].is_not_distinct_from(v) for name, v in terms.items()))
+        .where(run.c.state == "failed", unprinted, *_same(terms))
         .order_by(run.c.requested_at.desc(), run.c.run)
         .limit(1)
         .with_for_update()
@@ -335,6 +310,28 @@ def _taken_up(connection: sa.Connection, terms: Mapping[str, Any]) -> UUID | Non
         connection.execute(sa.update(item).where(item.c.run == found).values(failure=None))
         connection.execute(sa.update(run).where(run.c.run == found).values(state="queued", failure=None))
     return found
+
+
+def _compare(
+    expected: Sequence[ManifestEntry], drawn: Sequence[ManifestEntry], folder: Path, *, reissued: bool
+) -> None:
+    """Accept a list drawn again that has the bytes on record; of one issued again nothing else may stay on disk.
+
+    Raises :class:`ReissueError` naming the list, the format, and what differs.
+    """
+    if sorted(expected) == sorted(drawn):
+        return
+    was = {entry.file: entry for entry in expected}
+    wrong = next((entry for entry in sorted(drawn) if was.get(entry.file) != entry), None)
+    if reissued:
+        for entry in drawn:
+            (folder / entry.file).unlink(missing_ok=True)
+    if wrong is None or wrong.file not in was:
+        raise ReissueError(f"the list {drawn[0].list} no longer has the files on record")
+    if was[wrong.file].rows_sha256 != wrong.rows_sha256:
+        raise ReissueError(f"the list {wrong.list} no longer has the rows on record: {wrong.rows} now")
+    why = f"the same rows, but its {format_of(wrong.file) or 'sidecar'} file is written differently now"
+    raise ReissueError(f"the list {wrong.list} no longer has the bytes on record: {why}")
 
 
 def _named(failed: Sequence[str], total: int) -> str:
@@ -349,33 +346,9 @@ def _run(row: Mapping[str, Any], data: Path) -> Run:
     return Run(id=row["run"], **terms)
 
 
-def _judged(wanted: Wanted) -> tuple[DrawnKind, tuple[Format, ...], tuple[Script, ...]]:
-    """Kind, formats and scripts, in a fixed order. Raises ``Refusal("schema")`` naming what can be drawn."""
-    kind = next((kind for kind in DRAWN_KINDS if kind == wanted.kind), None)
-    if kind is None:
-        raise _refusal("/kind", f"From a concluded roll are drawn: {', '.join(DRAWN_KINDS)}")
-    formats = tuple(each for each in FORMATS if each in wanted.formats)
-    if not formats or len(formats) != len(set(wanted.formats)):
-        raise _refusal("/formats", f"Lists are drawn as: {', '.join(FORMATS)}")
-    scripts = tuple(each for each in SCRIPTS if each in wanted.scripts)
-    if not scripts or len(scripts) != len(set(wanted.scripts)):
-        raise _refusal("/scripts", f"Lists are drawn in: {', '.join(SCRIPTS)}")
-    if wanted.polling_station is not None and (kind != "polling-station" or wanted.municipality is None):
-        raise _refusal("/polling_station", "A polling station is named with its municipality, for its own list")
-    return kind, formats, scripts
-
-
-def _refusal(pointer: str, sentence: str) -> Refusal:
-    return Refusal("schema", sentence, provision=PROVISION, faults=(Fault(pointer, sentence),))
-
-
 def _entries(connection: sa.Connection, runs: Sequence[UUID]) -> list[ManifestEntry]:
     query = sa.select(item.c.files).where(item.c.run.in_(runs), item.c.files.is_not(None))
-    return sorted(entry for files in connection.scalars(query) for entry in _files(files))
-
-
-def _files(written: object) -> list[ManifestEntry]:
-    return msgspec.convert(written, list[ManifestEntry])
+    return sorted(entry for files in connection.scalars(query) for entry in entries_of(files))
 
 
 def _is_file(folder: Path, entry: ManifestEntry) -> bool:
@@ -383,4 +356,4 @@ def _is_file(folder: Path, entry: ManifestEntry) -> bool:
 
 
 def _is_there(each: Mapping[Any, Any], folder: Path) -> bool:
-    return each["files"] is not None and not differing(folder, _files(each["files"]))
+    return each["files"] is not None and not differing(folder, entries_of(each["files"]))

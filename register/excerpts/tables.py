@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -22,7 +23,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(schema="excerpts")
 
-#: One request. ``folder`` is relative to the data folder, or absolute; ``state`` is queued, drawing, drawn or failed.
+#: One request. ``folder`` is relative to the data folder, or absolute; ``state`` is queued, drawing, drawn, failed,
+#: cancelled or reissued. ``as_of``: the day a provisional excerpt shows; ``election`` is empty where there is none.
+#: ``reissue_of``: the run whose lists are issued again, for ``asked_by``. ``conclusion``: the position all rests on.
 run = Table(
     "run",
     metadata,
@@ -40,11 +43,14 @@ run = Table(
     Column("state", Text, nullable=False),
     Column("failure", Text),
     Column("total", Integer, nullable=False),
+    Column("as_of", Date),
+    Column("reissue_of", Uuid, ForeignKey("excerpts.run.run")),
+    Column("asked_by", Text),
     Index("run_unfinished", "state", postgresql_where="state IN ('queued', 'drawing')"),
 )
 
 #: One list of a run, in the order of drawing; ``files`` (entries of the manifest) is set once they are on disk,
-#: ``failure`` when the list could not be drawn.
+#: ``failure`` when the list could not be drawn. ``expected``: the files that a list issued again must come to.
 item = Table(
     "item",
     metadata,
@@ -56,4 +62,17 @@ item = Table(
     Column("mission", Text),
     Column("files", JSONB),
     Column("failure", Text),
+    Column("expected", JSONB),
+)
+
+#: A political entity's copy: ``files`` (entries of the manifest) once drawn, ``failure`` when it could not be, and how
+#: often one of the files was taken. The rest is in its events.
+copy = Table(
+    "copy",
+    metadata,
+    Column("election", Text, primary_key=True),
+    Column("copy", Integer, primary_key=True, autoincrement=False),
+    Column("files", JSONB),
+    Column("failure", Text),
+    Column("downloads", Integer, nullable=False),
 )

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 
 from register import jobs
 from register.database import Database
+from register.excerpts import copies as numbered
+from register.excerpts.copies import Copies
 from register.excerpts.printers import Printers
 from register.excerpts.runs import ReissueError, Run, Runs
 
@@ -26,8 +28,8 @@ def enqueue(queue: jobs.Queue, run: Run) -> None:
         queue.put(TASK, lock=f"{run.id}:{first}", run=str(run.id), first=first)
 
 
-def work(database: Database, runs: Runs, stop: threading.Event) -> None:
-    """Work off drawing jobs until told to stop; the job at hand is finished first."""
+def work(database: Database, runs: Runs, stop: threading.Event, copies: Copies | None = None) -> None:
+    """Work off drawing jobs, those of copies too, until told to stop; the job at hand is finished first."""
     app = jobs.worker_app(database)
     with Printers() as printers, jobs.Queue(database) as queue:
 
@@ -35,13 +37,23 @@ def work(database: Database, runs: Runs, stop: threading.Event) -> None:
         def draw(run: str, first: int) -> None:
             take(runs, UUID(run), first, printers)
 
-        jobs.run_worker(app, [TASK], stop, beside=lambda: care(database.engine, runs, queue))
+        tasks = [TASK]
+        if copies is not None:
+            numbered.add_task(app, copies, printers)
+            tasks.append(numbered.TASK)
+
+        def beside() -> None:
+            care(database.engine, runs, queue)
+            if copies is not None:
+                numbered.care(database.engine, copies, queue)
+
+        jobs.run_worker(app, tasks, stop, beside=beside)
 
 
 def take(runs: Runs, which: UUID, first: int, printers: Printers) -> None:
     """Do one job: draw its lists, and finish the run when they were the last. A list that cannot be printed is left."""
     run = runs.find(which)
-    if run is None or run.state == "failed":
+    if run is None or run.state in ("failed", "cancelled"):
         return
     try:
         runs.draw(run, first, printers)

@@ -52,13 +52,14 @@ def test_a_polling_station_list_byte_by_byte() -> None:
         ("diplomatic-mission", LIST + ",mission"),
         ("mobile-team", LIST + ",settlement,street,house_number"),
         ("provisional", PLACED),
-        ("political-entity", PLACED),
+        ("political-entity", PLACED + ",code"),
         ("marked-deceased", PLACED + ",remark"),
+        ("statistics", "no,level,unit,municipality,polling_station,list,women,men,voters"),
     ],
 )
 def test_each_kind_has_its_columns(kind: str, columns: str) -> None:
     assert ",".join(columns_of(kind)) == columns  # type: ignore[arg-type]
-    assert len(FORMS) == 9
+    assert len(FORMS) == 10
 
 
 def test_the_internal_copy_adds_columns_and_none_twice() -> None:

@@ -6,6 +6,7 @@ import contextlib
 from datetime import date
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -22,10 +23,13 @@ from tests.flows.conftest import Hands, until
 from tests.flows.test_election import ELECTION, concluded
 from tests.flows.town import BIHAC, CALLED
 
+FORMATS = ("csv", "json")
+
 
 def begun(hands: Hands) -> Run:
+    """A run of six lists, drawn and recorded two at a time."""
     concluded(hands)
-    return hands.system.runs.begin(Wanted(election=ELECTION, kind="polling-station", formats=("csv",)))
+    return hands.system.runs.begin(Wanted(election=ELECTION, kind="polling-station", formats=FORMATS))
 
 
 def state(system: System, run: Run) -> str:
@@ -39,16 +43,17 @@ class KilledError(BaseException):
 
 
 def half_drawn(system: System, run: Run) -> dict[str, int]:
-    """A worker that dies when three lists are done: the files it left, by name, with their inodes."""
+    """A worker that dies when four lists are done: the files it left, by name, with their inodes."""
     done = 0
 
     def told(lists: int) -> None:
         nonlocal done
         done += lists
-        if done == 3:
+        if done == 4:
             raise KilledError
 
-    with Printers() as printers, contextlib.suppress(KilledError):
+    together = mock.patch("register.excerpts.drawing.TOGETHER", 2)
+    with together, Printers() as printers, contextlib.suppress(KilledError):
         system.runs.draw(run, 0, printers, told)
     return {path.name: path.stat().st_ino for path in run.folder.iterdir()}
 
@@ -68,11 +73,11 @@ def test_a_killed_workers_job_is_taken_up_and_finished_lists_stay(hands: Hands) 
     run = begun(hands)
     left = half_drawn(hands.system, run)
     left_by(hands.system, run)
-    assert len(left) == 3
+    assert len(left) == 4 * len(FORMATS)
     assert state(hands.system, run) == "drawing"
     with hands.drawing():
         until(lambda: state(hands.system, run) == "drawn")
-    assert len(hands.system.runs.files(run.id)) == 6
+    assert len(hands.system.runs.files(run.id)) == 6 * len(FORMATS)
     assert left.items() <= {path.name: path.stat().st_ino for path in run.folder.iterdir()}.items()
     with hands.system.database.engine.connect() as connection:
         assert jobs.states(connection, worker.TASK, str(run.id)) == set()
@@ -119,7 +124,7 @@ def test_a_list_that_cannot_be_printed_fails_alone_and_the_run_can_be_taken_up(
     assert f"{bad}.csv" not in left
 
     # Asked for again, the same run is taken up: the lists that are there stay, and it is put on record.
-    again = hands.system.runs.begin(Wanted(election=ELECTION, kind="polling-station", formats=("csv",)))
+    again = hands.system.runs.begin(Wanted(election=ELECTION, kind="polling-station", formats=FORMATS))
     assert (again.id, again.state, again.failure) == (run.id, "queued", None)
     with Printers() as printers:
         worker.take(hands.system.runs, run.id, 0, printers)

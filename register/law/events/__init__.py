@@ -26,6 +26,7 @@ from register.law.events.acts import (
     ElectionConcluded,
     ExcerptCertified,
     ExcerptDrawn,
+    ExcerptReissued,
     ExcerptVerified,
     ListRoot,
     RollFrozen,
@@ -134,6 +135,7 @@ __all__ = [
     "Event",
     "ExcerptCertified",
     "ExcerptDrawn",
+    "ExcerptReissued",
     "ExcerptVerified",
     "FirstLoadDeclared",
     "HouseNumber",
@@ -201,6 +203,7 @@ Act = (
     | ExcerptDrawn
     | ExcerptVerified
     | ExcerptCertified
+    | ExcerptReissued
     | DeficiencyEstablished
     | DeficiencyNotified
     | DeficiencyAcknowledged
@@ -249,6 +252,7 @@ ACT_TYPES: Final[tuple[type[Act], ...]] = (
     ElectionConcluded,
     RollFrozen,
     ExcerptDrawn,
+    ExcerptReissued,
     ExcerptVerified,
     ExcerptCertified,
     DeficiencyEstablished,
@@ -331,7 +335,7 @@ def _subject_of_act(data: Act) -> str:
     match data:
         case ElectionCalled() | ElectionConcluded() | RollFrozen():
             subject = f"election:{data.election}"
-        case ExcerptDrawn() | ExcerptVerified() | ExcerptCertified():
+        case ExcerptDrawn() | ExcerptVerified() | ExcerptCertified() | ExcerptReissued():
             subject = f"excerpt:{data.excerpt}"
         case AboutDeficiency():
             subject = f"deficiency:{data.kind}:{data.key}"

@@ -100,3 +100,17 @@ class ExcerptCertified(Data, frozen=True, kw_only=True):
     election: str
     verified: int
     certified_by: Annotated[str, PERSONAL]
+
+
+class ExcerptReissued(Data, frozen=True, kw_only=True):
+    """A certified excerpt was issued again, byte for byte, Art. 3.6 e; ``issue`` tells one time from another.
+
+    ``files`` is how many there were, each compared with what was drawn.
+    """
+
+    TOPIC = "ba.cvr.excerpt-reissued.v1"
+    excerpt: str
+    election: str
+    issue: str
+    files: int
+    reissued_by: Annotated[str, PERSONAL]
