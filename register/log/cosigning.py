@@ -20,6 +20,7 @@ import httpx
 import msgspec
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 
 from register.log.brackets import LAG, SKEW
 from register.log.files import FilesError, LogFiles, replace_file
@@ -176,16 +177,19 @@ class Cosigning:
                 "line": str(one.line),
                 "received_at": self._clock(),
             }
-            done = connection.execute(insert(COSIGNATURE).values(row).on_conflict_do_nothing())
-            (new if done.rowcount else known).append(self._names[one.key])
+            kept = insert(COSIGNATURE).values(row).on_conflict_do_nothing().returning(COSIGNATURE.c.size)
+            (known if connection.execute(kept).first() is None else new).append(self._names[one.key])
         return tuple(new), tuple(known)
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
     def run(self, stop: StopEvent, interval: float = INTERVAL) -> None:
-        """Ask every witness once in ``interval`` seconds until told to stop."""
+        """Ask every witness once in ``interval`` seconds until told to stop; without a database, later."""
         while not stop.is_set():
-            self.ask()
+            try:
+                self.ask()
+            except (OperationalError, OSError) as error:
+                _log.warning("witnesses are asked later: %s", type(error).__name__)
             stop.wait(interval)
 
     def ask(self) -> Mapping[str, Said]:
