@@ -14,10 +14,10 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from register.law.events import (
@@ -61,6 +61,18 @@ def tried(usual: int) -> settings:
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
     )
+
+
+def run_until(
+    enough: Callable[[], bool], look: Callable[..., None], usual: int, *strategies: st.SearchStrategy[Any]
+) -> None:
+    """Put so many examples to ``look``, and so many others, until it has seen enough; eight runs at most.
+
+    One run alone may hold too little of something: the examples of a run are much like each other.
+    """
+    for which in range(8):
+        if not which or not enough():
+            seed(which)(settings(tried(usual), derandomize=False)(given(*strategies)(look)))()
 
 
 FIRST, LAST = date(2024, 2, 25), date(2024, 3, 10)

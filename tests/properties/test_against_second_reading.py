@@ -6,7 +6,7 @@ from datetime import date
 from random import Random
 from uuid import UUID
 
-from hypothesis import given, seed, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from register.law.dossier import Stretch, on_day, timeline
@@ -15,7 +15,7 @@ from register.law.franchise import GROUNDS
 from register.law.parameters import LAW, PARAMETERS, Dated, Law, law_of
 from register.law.persons import members, persons
 from tests import naive
-from tests.properties.histories import MUNICIPALITIES, NUMBERS, STREAMS, WINDOW, histories, streams_of, tried
+from tests.properties.histories import MUNICIPALITIES, NUMBERS, STREAMS, WINDOW, histories, run_until, streams_of, tried
 
 #: The voting age is 18, 16 from within the days of the histories on, 20 from some days later on.
 REFORMS = law_of(
@@ -71,10 +71,7 @@ def test_the_histories_hold_all_there_is_to_say() -> None:
                 for name in SEEN.keys() - {"grounds"}:
                     seen[name].add(getattr(stretch.answer, name))
 
-    # One run alone may hold too little of something: the histories of a run are much like each other.
-    for which in range(8):
-        if seen != SEEN or not which:
-            seed(which)(settings(tried(200), derandomize=False)(given(histories())(look)))()
+    run_until(lambda: seen == SEEN, look, 200, histories())
     assert seen == SEEN
     assert persons_of_several > 10
     assert long > 10
