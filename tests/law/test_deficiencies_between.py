@@ -187,7 +187,7 @@ def test_from_which_day_arrivals_are_counted() -> None:
         ("near: one station alone", ambiguous, Inhabited("10049", HOUSE, 3, "049A001"), None),
         ("near: two claim an empty house", ambiguous, Inhabited("10049", HOUSE, 0, "049A001", True), None),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_addresses_and_stations(
     situation: str, found_by: Callable[..., list[Finding]], address: Inhabited, found: str | None
