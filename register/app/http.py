@@ -26,6 +26,7 @@ from register.api import (
     feed,
     keys,
     operators,
+    parties,
     problems,
     proofs,
     public,
@@ -82,6 +83,7 @@ ROUTERS: Final = (
     receiving.router,
     timeliness.router,
     proofs.router,
+    parties.router,
 )
 
 

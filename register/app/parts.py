@@ -14,6 +14,7 @@ import psycopg
 from register.acts.freezing import Freezer
 from register.acts.inspection import Inspector, lag
 from register.database import Database
+from register.excerpts.copies import Copies
 from register.excerpts.runs import Runs
 from register.intake.documents import Documents, Shelf
 from register.law.territory import Municipality, read_municipalities
@@ -105,6 +106,13 @@ def make_runs(
 ) -> Runs:
     """Return the runs of excerpts, drawn below the data folder."""
     return Runs(database.engine, store, settings.data, read_reference(), clock=clock, entropy=entropy)
+
+
+def make_copies(
+    settings: Settings, database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]
+) -> Copies:
+    """Return the numbered copies of political entities, drawn below the data folder."""
+    return Copies(database.engine, store, settings.data, read_reference(), clock=clock, entropy=entropy)
 
 
 def make_freezer(database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]) -> Freezer:

@@ -13,6 +13,7 @@ import psycopg
 
 from register.app.parts import (
     calm_collector,
+    make_copies,
     make_cosigning,
     make_freezer,
     make_inspector,
@@ -121,8 +122,10 @@ def freeze(settings: Settings, database: Database, store: Store, stop: threading
 
 
 def draw(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
-    """Draw the excerpts that are asked for until told to stop."""
-    excerpts.work(database, make_runs(settings, database, store, current_clock(settings), os.urandom), stop)
+    """Draw the excerpts and copies that are asked for until told to stop."""
+    clock = current_clock(settings)
+    runs = make_runs(settings, database, store, clock, os.urandom)
+    excerpts.work(database, runs, stop, make_copies(settings, database, store, clock, os.urandom))
 
 
 def seal(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
