@@ -38,13 +38,13 @@ from register.excerpts.roots import best_of, drawings, drawn_lists, parts_of
 from register.excerpts.rows import Script
 from register.excerpts.standing import ChangedListError, NotDrawnError, place_of, prove_line
 from register.law.competence import Caller, may_look, role_of
-from register.law.events import SOURCE_PREFIX
+from register.law.events import SOURCE_PREFIX, RequestSigned
 from register.law.provisions import Refusal
+from register.log.cosigning import cosigned_note, shown_note
 from register.log.files import FilesError, LogFiles
 from register.log.note import encode64, parse_checkpoint, parse_note
 from register.log.receipts import receipt
 from register.log.record import personal_of, record_of
-from register.log.sealer import published_note
 from register.projection import queries
 from register.projection.keeping import BusyError
 
@@ -108,6 +108,23 @@ class ReceivedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     position: int
     type: str
+    record: str
+    personal: str | None
+    receipt: str
+
+
+class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One signed request, such as a file of notices: what it held, and the record and receipt of its signature.
+
+    ``notices`` of it were recorded or known already, at positions from ``first`` to ``last``; ``personal`` holds the
+    signature and what was signed, the digest of the body within it.
+    """
+
+    position: int
+    keyid: str
+    notices: int
+    first: int
+    last: int
     record: str
     personal: str | None
     receipt: str
@@ -287,6 +304,45 @@ async def read_receipts(person: str, system: CurrentSystem, caller: CurrentCalle
     return private(found)
 
 
+# --- a sender -------------------------------------------------------------------------------------------------------
+
+
+@router.get("/v1/signed-requests", responses=problems.responses(401, 403, 422, 503) | answers(Page[SignedRequest]))
+def read_signed_requests(
+    request: Request,
+    system: CurrentSystem,
+    caller: CurrentCaller,
+    authority: Annotated[str | None, Query(max_length=100, description="For the CEC: whose requests")] = None,
+    after: Annotated[int, Query(ge=0, le=2**53, description="The position the page begins behind")] = 0,
+    limit: Annotated[int, Query(ge=1, le=100, description="Items of a page, at most")] = 20,
+) -> Response:
+    """The receipts of delivered files: each request the authority signed, with the proof that it stands in the log."""
+    scope = may_look(caller, "refused-notices")
+    whose = authority or caller.authority
+    if whose is None or not scope.owns(whose):
+        raise problems.NotFoundError
+    stream = system.store.stream_of(f"authority:{whose}")
+    events = [] if stream is None else system.store.stream(stream)
+    found = [(e.position, e.data) for e in events if isinstance(e.data, RequestSigned) and e.position > after]
+    items = []
+    for position, signed in found[:limit]:
+        kept = _received(system, position, signed.TOPIC, shown=True)
+        items.append(
+            SignedRequest(
+                position=position,
+                keyid=signed.keyid,
+                notices=signed.notices,
+                first=signed.first,
+                last=signed.last,
+                record=kept.record,
+                personal=kept.personal,
+                receipt=kept.receipt,
+            )
+        )
+    more = None if len(found) <= limit else following(request, after=items[-1].position, limit=limit)
+    return private(Page(items, more, events[-1].position if events else 0))
+
+
 # --- records and receipts -------------------------------------------------------------------------------------------
 
 
@@ -331,7 +387,9 @@ def _proved(system: System, position: int) -> tuple[str, str]:
 def _receipt(system: System, position: int) -> str:
     """The tlog-proof of a position. Raises ``NotReadyError`` while the log is not there yet."""
     folder = system.settings.data / "log"
-    note = published_note(folder)
+    note = cosigned_note(folder)
+    if note is None or parse_checkpoint(parse_note(note).text).size < position:
+        note = shown_note(folder)  # no quorum covers the position yet
     if note is None or parse_checkpoint(parse_note(note).text).size < position:
         raise problems.NotReadyError("The log is not sealed at this position yet", retry_after=2)
     try:

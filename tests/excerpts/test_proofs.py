@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,16 +21,18 @@ from register.audit.offline.checks import check_personal, check_receipt
 from register.audit.offline.lists import ListError, check_file
 from register.excerpts.printers import Printers
 from register.excerpts.proofs import LineProof, lines_of, prove, tree_of, verify_line
+from register.excerpts.runs import Wanted
 from register.law.alphabet import to_latin
-from register.law.events import Citizen, ExcerptDrawn
+from register.law.events import REGISTER, Citizen, ExcerptDrawn, RequestSigned
 from register.log.keys import open_key
 from register.log.note import NoteError
 from register.log.record import record_of
 from register.log.tree import ProofError
 from register.settings import Settings
+from register.store import Pending
 from tests.flows.conftest import Hands
 from tests.flows.test_election import ELECTION, concluded, drawn
-from tests.flows.town import BANJA_LUKA, BIHAC, Town
+from tests.flows.town import BANJA_LUKA, BIHAC, CALLED, Town
 
 SECRET = bytes(range(32))
 LINES = st.lists(st.binary(max_size=20).map(lambda b: b.replace(b"\n", b"")), min_size=1, max_size=40)
@@ -272,6 +275,52 @@ def test_the_same_list_has_one_secret_however_often_and_in_whatever_run_it_is_dr
     assert set(again.roots) < set(first.roots) < set(both.roots)
     secrets = {each.secret for each in both.lists}
     assert len(secrets) == len(both.lists)  # a script of its own has lines, and a secret, of its own
+
+
+def test_two_runs_that_end_at_the_same_moment_give_a_list_one_secret(hands: Hands, tmp_path: Path) -> None:
+    concluded(hands)
+    runs = hands.system.runs
+    begun = []
+    with Printers() as printers:
+        for name in "abcd":
+            run = runs.begin(Wanted(election=ELECTION, kind="polling-station", formats=("pdf",)), tmp_path / name)
+            for first in run.batches:
+                runs.draw(run, first, printers)
+            begun.append(run)
+    with ThreadPoolExecutor(len(begun)) as pool:
+        assert all(pool.map(runs.finish, begun))
+    assert all(map(runs.finish, begun))  # and once more, as after a crash
+    made = [data for _, data in drawings(hands)]
+    assert len(made) == len(begun)
+    assert len({data.lists for data in made}) == 1
+    assert len({data.roots for data in made}) == 1
+
+
+async def test_a_sender_gets_the_receipt_of_each_file_it_signed_and_nobody_elses(
+    hands: Hands, client: httpx.AsyncClient
+) -> None:
+    office, other = f"registry-office:{BIHAC}", f"registry-office:{BANJA_LUKA}"
+    for authority, ids in ((office, ("a", "b", "c")), (other, ("d",))):
+        for each in ids:
+            signed = RequestSigned(
+                authority=authority, keyid="2026-1", signature_base="b", signature="c", notices=3, first=1, last=3
+            )
+            pending = Pending(source=REGISTER, id=each, time=CALLED, data=signed, salt="c2FtcGxlIHNhbHQgMTYgYg==")
+            hands.system.store.append([pending], now=CALLED)
+    hands.seal()
+    own, cec = hands.bearer("registry-office", "A", office), hands.bearer("cec", "Ana")
+    first = (await client.get("/v1/signed-requests?limit=2", headers=own)).json()
+    rest = (await client.get(first["next"], headers=own)).json()
+    items = [*first["items"], *rest["items"]]
+    assert (len(items), rest["next"]) == (3, None)
+    for each in items:
+        position, _ = check_receipt(each["record"].encode(), each["receipt"].encode(), key_of(hands))
+        assert position == each["position"]
+        assert check_personal(each["record"].encode(), each["personal"].encode())
+        assert json.loads(each["record"])["state"]["data"]["last"] == each["last"] == 3
+    assert (await client.get(f"/v1/signed-requests?authority={other}", headers=own)).status_code == 404
+    found = await client.get(f"/v1/signed-requests?authority={other}", headers=cec)
+    assert len(found.json()["items"]) == 1
 
 
 # --- what everyone may have -----------------------------------------------------------------------------------------
