@@ -66,6 +66,7 @@ _RECEIVED: Final = """
     )
     GROUP BY 1, 2, 3
 """
+# A total speaks for the day it counts, not for the one on which it was sent.
 _SILENT: Final = f"""
     WITH first AS (
         SELECT authority, greatest(min(day), min(recorded_on) - {_LOOKING_BACK}) AS day
@@ -74,11 +75,17 @@ _SILENT: Final = f"""
         SELECT authority, first.day + n AS day FROM first, generate_series(1, %(today)s::date - first.day) AS n
     )
     SELECT authority, day FROM expected e WHERE {_OF_THESE}
-        AND NOT EXISTS (SELECT FROM projection.received r WHERE r.day = e.day AND r.authority = e.authority)
+        AND NOT EXISTS (
+            SELECT FROM projection.received r
+            WHERE r.day = e.day AND r.authority = e.authority AND r.type <> '{ControlTotal.TOPIC}'
+        )
         AND NOT EXISTS (
             SELECT FROM projection.control_total t WHERE t.authority = e.authority AND t.day = e.day AND NOT t.annulled
         )
-        AND NOT EXISTS (SELECT FROM intake.refused f WHERE f.authority = e.authority AND f.sent_on = e.day)
+        AND NOT EXISTS (
+            SELECT FROM intake.refused f WHERE f.authority = e.authority AND f.sent_on = e.day
+                AND f.notice_type IS DISTINCT FROM '{ControlTotal.TOPIC}'
+        )
     ORDER BY authority, day
 """
 _FIRST_LOADS: Final = """
