@@ -10,7 +10,9 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 from unicodedata import normalize
 
@@ -50,7 +52,7 @@ def draw_streamed(
     kind: DrawnKind,
     lists: Sequence[tuple[int, ListHead, ListScope]],
     together: Together,
-    folder: Any,
+    folder: Path,
 ) -> Iterator[tuple[int, list[ManifestEntry]]]:
     """Write the CSV file of each list (number within the run, head, scope), in Latin; numbers and manifest entries.
 
@@ -128,6 +130,16 @@ def _body(lines: list[Any], count: int) -> bytes:
 
 def _said_again(line: bytes) -> bytes:
     """A line with its names in Latin letters and everything in NFC."""
+    if b'"' not in line:
+        no, surname, given_name, parent_name, rest = line.split(b",", 4)
+        if _OTHER.search(rest) is None:
+            return b",".join((no, _latin(surname), _latin(given_name), _latin(parent_name), rest))
     fields = next(csv.reader([line.decode()], strict=True))
     fields[_NAMES] = map(to_latin, fields[_NAMES])
     return line_of([normalize("NFC", field) for field in fields])
+
+
+@lru_cache(maxsize=1 << 16)
+def _latin(name: bytes) -> bytes:
+    """A name in Latin letters; names are few, voters many."""
+    return to_latin(name.decode()).encode()

@@ -25,12 +25,15 @@ SIZE: Final = 60_000
 GOAL: Final = Goal(0.5)
 _ELECTION: Final = "general-2026"
 _DAY: Final = date(2026, 10, 4)
+#: The roll is made so many times larger, and has so many times more polling stations: lists of a station's usual size.
+_TIMES: Final = 20
+_STATIONS: Final = 4
 #: The kinds that between them hold every voter of the roll who is on a list, once.
 _KINDS: Final = ("polling-station", "in-person-1991", "absentee-1991", "mail", "diplomatic-mission")
 
 
 def run(ground: Ground, size: int = SIZE) -> Result:
-    """Draw every list of the roll that ``size`` events come to, as CSV, again in each round."""
+    """Draw every list of the roll that ``size`` events come to, grown to lists of usual size, again in each round."""
     values, ceilings, rows, lists = [], [], 0, 0
     with build(ground.settings, clock=lambda: NOW) as system, system.database.psycopg() as connection:
         ground.say(f"recording {size:,} events, freezing the roll")
@@ -70,8 +73,29 @@ def _freeze(system: System, connection: Connection) -> None:
         pass
     rolls.freeze(connection, store, _ELECTION, system.municipalities)
     connection.commit()
+    with connection.transaction():
+        for statement in _GROWN:
+            connection.execute(statement)
     sealer = make_sealer(system.settings, system.database, store, lambda: then, os.urandom)
     sealer.seal(at=[concluded.conclusion or 0])
+
+
+#: Every voter many times, each time with the next of the station's copies, in list order.
+_GROWN: Final = (
+    "CREATE TEMP TABLE once ON COMMIT DROP AS SELECT * FROM projection.roll",
+    "DELETE FROM projection.roll",
+    f"""
+    INSERT INTO projection.roll
+    SELECT election,
+           row_number() OVER (ORDER BY municipality COLLATE "C", list_kind, station COLLATE "C", mission COLLATE "C",
+                              k % {_STATIONS}, no, k),
+           person, list_kind, municipality, entity, station || chr(65 + k % {_STATIONS}), mission, jmb, surname,
+           given_name, parent_name, sex, born_on, script, residence, settlement, street, house_number, country,
+           foreign_address, voting_option, mobile_team, marked_deceased
+    FROM once, generate_series(0, {_TIMES - 1}) k ORDER BY 2
+    """,
+    "ANALYZE projection.roll",
+)
 
 
 def _called_on() -> date:
