@@ -70,6 +70,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/v1/deficiencies/{id}/dismissal": {"reason": "The date of birth was checked against the register of births"},
     "/v1/written-notices": _WRITTEN,
     "/v1/first-loads": {"authority": _REGISTRY, "until": "2026-06-30"},
+    "/v1/voters/{person}/list-proof": {"election": "general-2026"},
 }
 
 
