@@ -85,6 +85,7 @@ class Person:
         yield from self.after_death()
         yield from self.clocks()
         yield from self.ends()
+        yield from self.ended_at_once()
         yield from self.options()
         yield from self.commissions()
         yield from self.missing_citizen()
@@ -167,6 +168,17 @@ class Person:
             if event.data.kind == "permanent" and not own:
                 shown = [home for home in homes[:1] if home is not None]
                 yield self.of_notice("end-of-another-residence", event, *shown)
+
+    def ended_at_once(self) -> Iterator[Found]:
+        home = last_home(self.events, self.today)
+        if home is None or self.gone():
+            return
+        ends = [e for e in of(self.events, ResidenceEnded) if e.data.kind == "permanent"]
+        own = [e for e in ends if e.data.municipality == home.data.municipality]
+        days = {e.data.effective_on for e in own if e.data.effective_on >= home.data.effective_on}
+        if days == {home.data.effective_on}:
+            end = naive.last(e for e in own if e.data.effective_on == home.data.effective_on)
+            yield self.of_notice("residence-ended-at-once", end, home)
 
     def options(self) -> Iterator[Found]:
         for event in of(self.events, VotingOption):

@@ -163,6 +163,13 @@ def end_of_another_residence(book: Book) -> Remedy:
     return taken_back(book, f"residence-authority:{KLJUC}", book.send(f"residence-authority:{KLJUC}", end)[0])
 
 
+def residence_ended_at_once(book: Book) -> Remedy:
+    book.voter(A)
+    book.lives(A, street="Nova", since=TODAY)
+    end = ResidenceEnded(jmb=A, effective_on=TODAY, kind="permanent", municipality=BIHAC)
+    return taken_back(book, RESIDENCE, book.send(RESIDENCE, end)[0])
+
+
 def option_without_residence(book: Book) -> Remedy:
     book.citizen(A)
     option = VotingOption(jmb=A, effective_on=TODAY, option="mail", country="AT", foreign_address="Ring 1, Wien")
@@ -291,6 +298,7 @@ AUTHORITIES = {
     "no-entity-option": f"residence-authority:{BRCKO}", "address-uncovered": "municipal-commission:10014",
     "address-ambiguous": COMMISSION, "numbers-disagree": RESIDENCE, "before-birth": RESIDENCE,
     "after-death": RESIDENCE, "citizen-without-residence": RESIDENCE, "many-arrivals": RESIDENCE,
+    "residence-ended-at-once": RESIDENCE,
 }  # fmt: skip
 
 

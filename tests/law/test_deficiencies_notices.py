@@ -50,6 +50,34 @@ RESIDENCES = [
         [],
         "R7",
     ),
+    Case(
+        "Bihać registers her at another address and ends the former one on the same day: she is left without residence",
+        [
+            *AMRA_IN_BIHAC,
+            lives_in(BIHAC, "1.6.2010").under("moved"),
+            left(BIHAC, "1.6.2010").under("end"),
+        ],
+        [("residence-ended-at-once", f"residence-authority:{BIHAC}", "moved end")],
+        "R7",
+    ),
+    Case(
+        "near: the former one ended the day before",
+        [*AMRA_IN_BIHAC, left(BIHAC, "31.5.2010"), lives_in(BIHAC, "1.6.2010")],
+        [],
+        "R7",
+    ),
+    Case(
+        "near: registered anew since, or moved away",
+        [*AMRA_IN_BIHAC, lives_in(BIHAC, "1.6.2010"), left(BIHAC, "1.6.2010"), lives_in(TUZLA, "2.6.2010")],
+        [],
+        "R7",
+    ),
+    Case(
+        "near: she left later as well",
+        [*AMRA_IN_BIHAC, lives_in(BIHAC, "1.6.2010"), left(BIHAC, "1.6.2010"), left(BIHAC, "1.9.2010")],
+        [],
+        "R7",
+    ),
     Case("near: ended twice", [*AMRA_IN_BIHAC, left(BIHAC, "1.6.2010"), left(BIHAC, "3.6.2010")], [], "R7"),
     Case(
         "near: the end of a temporary residence elsewhere",

@@ -19,6 +19,7 @@ Kind = Literal[
     "residence-without-citizen",
     "citizen-without-residence",
     "end-of-another-residence",
+    "residence-ended-at-once",
     "option-without-residence",
     "late-option",
     "foreign-commission",
@@ -93,6 +94,9 @@ KINDS: Final[dict[Kind, Rule]] = {
     ),
     "end-of-another-residence": Rule(
         "Art. 3.5(3)2", "A residence was ended in a municipality in which the person did not reside", "person"
+    ),
+    "residence-ended-at-once": Rule(
+        "Art. 3.5(3)2", "A residence was ended on the day it began; the person is left without one", "person"
     ),
     "option-without-residence": Rule(
         "Art. 1.5(2), 20.8(6)",

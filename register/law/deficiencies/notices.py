@@ -95,6 +95,24 @@ def end_of_another_residence(case: Case) -> Iterator[Finding]:
             )
 
 
+def residence_ended_at_once(case: Case) -> Iterator[Finding]:
+    """The end, on the very day it began, of the last permanent residence of one left without any (R7, Art. 3.5(3)2).
+
+    Of the two the end decides, in whatever order they came: who moves within a municipality that sends both is off the
+    register. Not one who left on a later day as well, died, or ceased to be a citizen.
+    """
+    home = case.facts.residence
+    if home is None or not case.facts.residence_ended or case.facts.dead or case.facts.citizenship_ended:
+        return
+    ends = [
+        (event, end)
+        for event, end in case.of(ResidenceEnded)
+        if end.kind == "permanent" and end.municipality == home.municipality and end.effective_on >= home.effective_on
+    ]
+    if all(end.effective_on == home.effective_on for _, end in ends):
+        yield about_notice(case, "residence-ended-at-once", ends[-1][0], case.carrying(home))
+
+
 class Judged(NamedTuple):
     """An option, and whether its sender is competent for the person and the person can choose it, on its day."""
 

@@ -30,6 +30,7 @@ PERSONAL_KINDS: Final[frozenset[Kind]] = frozenset(
         "residence-without-citizen",
         "citizen-without-residence",
         "end-of-another-residence",
+        "residence-ended-at-once",
         "option-without-residence",
         "late-option",
         "foreign-commission",
@@ -46,6 +47,7 @@ _RULES: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
     gaps.residence_without_citizen,
     gaps.citizen_without_residence,
     notices.end_of_another_residence,
+    notices.residence_ended_at_once,
     gaps.no_entity_option,
 )
 _ORDER: Final[dict[Kind, int]] = {kind: place for place, kind in enumerate(KINDS)}
