@@ -6,6 +6,7 @@ import hashlib
 import time
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,13 +15,13 @@ import sqlalchemy as sa
 
 from register.access.self_check import key_path
 from register.app.http import create_app
-from register.app.parts import make_sealer
+from register.app.parts import make_cosigning, make_sealer
 from register.cli.serve import configured
 from register.law.events import Death
 from register.log.files import tiles_of
-from register.log.keys import check_signature
-from register.log.note import parse_key, verify_checkpoint
-from register.log.receipts import verify_receipt
+from register.log.keys import Cosigner, check_signature
+from register.log.note import parse_key, parse_note, verify_checkpoint
+from register.log.receipts import parse_consistency, verify_receipt
 from register.log.record import entry_of, record_of
 from tests.api.conftest import BORN, World, number
 
@@ -162,3 +163,34 @@ async def test_a_question_of_another_form_is_refused_without_its_values(
     answer = await client.post("/v1/self-check", json={"surname": "Čolić", "born_on": "Čolić"})
     assert answer.status_code == 422
     assert "Čolić" not in answer.text
+
+
+async def test_cosignatures_that_travelled_are_taken_and_stand_in_receipts(
+    world: World, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """Witnesses pulled the log elsewhere; their lines come by e-mail and are posted by whoever has them."""
+    seal(world)
+    cosigner = Cosigner("witness.example/w1", bytes(32))
+    policy = tmp_path / "policy"
+    policy.write_text(f"witness w1 {cosigner.key}\nquorum w1\n")
+    settings = replace(world.system.settings, witnesses=policy)
+    part = make_cosigning(settings, world.system.database, world.system.clock)
+    app = create_app(replace(world.system, settings=settings, cosigning=part))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://register") as witnessed:
+        assert (await witnessed.get("/log/policy")).text == policy.read_text()
+        note = (await witnessed.get("/log/checkpoint")).content
+        now = int(world.system.clock().timestamp())
+        line = str(cosigner.cosign(parse_note(note).text, now)).encode()
+        for wrong in (note, b"", note + line[:-8] + b"AAAAAA=\n", note.replace(b"\n9\n", b"\n8\n") + line):
+            assert (await witnessed.post("/log/cosignatures", content=wrong)).status_code == 422
+        assert (await witnessed.get("/log/checkpoint/cosigned")).status_code == 404
+        for new, known in ((["w1"], []), ([], ["w1"])):
+            answer = await witnessed.post("/log/cosignatures", content=note + line)
+            assert (answer.status_code, answer.json()) == (200, {"size": 9, "new": new, "known": known})
+        for path in ("/log/checkpoint", "/log/checkpoint/cosigned"):
+            assert (await witnessed.get(path)).content == note + line
+        assert (await witnessed.get("/log/receipt/3")).content.endswith(note + line)
+        proof = (await witnessed.get("/log/consistency/4")).content
+        assert parse_consistency(proof).old == 4
+        assert (await witnessed.get("/log/consistency/10")).status_code == 404
+    assert (await client.post("/log/cosignatures", content=note + line)).status_code == 404  # no policy, no witnesses
