@@ -6,6 +6,7 @@ import ast
 import re
 from datetime import date, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -14,12 +15,13 @@ import register.law
 from register.law import parameters
 from register.law.calendar import calendar_of, check_call, check_conclusion
 from register.law.deficiencies import KINDS
+from register.law.deficiencies.persons import about_person
 from register.law.dossier import on_day, timeline
 from register.law.events import ElectionCalled
 from register.law.parameters import LAW, PARAMETERS, SINCE_EVER, Dated, Law, RuleSet, in_force, law_of, stated, under
 from register.law.provisions import Refusal
 from register.law.rolls import roll_of, stand
-from tests.law.situations import AMRA, BIHAC, citizen, day, lives_in, recorded
+from tests.law.situations import AMRA, BIHAC, citizen, day, lives_in, option, recorded
 
 #: The voting age is 18, 16 from 2020 on, 21 from 2024 on.
 REFORMS = law_of(
@@ -49,6 +51,18 @@ COMING_OF_AGE = [
     ("18 long before: nothing changes", "1.5.2001", {"30.4.2019": UNDER_AGE, "1.5.2019": (), "1.1.2024": ()}),
     ("a child of 2010: 16 never counted, 21 does", "1.5.2010", {"1.5.2028": UNDER_AGE, "1.5.2031": ()}),
 ]  # fmt: skip
+
+
+def test_an_option_is_late_for_one_who_votes_under_the_law_of_election_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Called when one voted at 18, held when one votes at 16: who is 17 stands on the roll."""
+    called = ElectionCalled(
+        election="local-2020", kind="local", early=False, day=day("4.10.2020"), called_on=day("1.12.2019")
+    )
+    events = recorded([citizen("1.5.2003", born="1.5.2003"), lives_in(BIHAC, "1.5.2003"), option("mail", "1.9.2020")])
+    assert stand(events, roll_of(called, [BIHAC], REFORMS), None) is not None
+    monkeypatch.setattr("register.law.deficiencies.notices.in_force", REFORMS.in_force)
+    found = about_person({UUID(int=1): events}, day("1.10.2020"), [called])
+    assert "late-option" in {each.kind for each in found}
 
 
 @pytest.mark.parametrize(("situation", "born", "expected"), COMING_OF_AGE, ids=lambda value: str(value)[:40])

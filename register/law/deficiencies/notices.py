@@ -228,7 +228,7 @@ def _on_roll(case: Case, called: ElectionCalled) -> Facts | None:
     on_the_day = facts_on(events, called.day, rolling)
     if settled is None or on_the_day is None or not residence_suffices(settled):
         return None
-    barred = grounds(on_the_day, called.day, in_force(called.called_on))
+    barred = grounds(on_the_day, called.day, in_force(called.day))
     return None if any(ground != "no-residence" for ground in barred) else settled
 
 
