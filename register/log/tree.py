@@ -15,6 +15,9 @@ HASH_BYTES: Final = 32
 #: Root of the tree without leaves: the hash of nothing (RFC 6962, 2.1).
 EMPTY_ROOT: Final = sha256(b"").digest()
 
+#: Leaves that :meth:`Stack.extend` takes at once.
+_BLOCK: Final = 256
+
 #: ``node(level, index)`` is the root of the perfect subtree over leaves ``[index << level, (index + 1) << level)``.
 Node = Callable[[int, int], bytes]
 
@@ -54,6 +57,25 @@ class Stack:
             carry >>= 1
         roots.append(leaf)
 
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Append leaf hashes; whole blocks of them go in as one subtree, which is faster than one by one."""
+        start, count = 0, len(leaves)
+        while start < count:
+            if self.size % _BLOCK or count - start < _BLOCK:
+                self.push(leaves[start])
+                start += 1
+            else:
+                self._push_block(perfect_root(leaves[start : start + _BLOCK]))
+                start += _BLOCK
+
+    def _push_block(self, node: bytes) -> None:
+        self.size += _BLOCK
+        carry = self.size // _BLOCK
+        while not carry & 1:
+            node = sha256(b"\x01" + self._roots.pop() + node).digest()
+            carry >>= 1
+        self._roots.append(node)
+
     def copy(self) -> Stack:
         """A stack of the same tree that grows on its own."""
         other = Stack()
@@ -73,8 +95,11 @@ def perfect_root(hashes: Sequence[bytes]) -> bytes:
     count = len(hashes)
     if count == 0 or count & (count - 1):
         raise ValueError("a perfect subtree has a power of two of leaves")
+    hashed = sha256
     while count > 1:
-        hashes = [sha256(b"\x01" + hashes[i] + hashes[i + 1]).digest() for i in range(0, count, 2)]
+        hashes = [
+            hashed(b"\x01" + left + right).digest() for left, right in zip(hashes[::2], hashes[1::2], strict=True)
+        ]
         count >>= 1
     return hashes[0]
 

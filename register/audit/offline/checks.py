@@ -10,11 +10,16 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
+from typing import Final
 
 from register.audit.offline.ed25519 import verify
 from register.log.note import Checkpoint, parse_key, verify_checkpoint
 from register.log.receipts import verify_consistent, verify_receipt
 from register.log.tree import Stack
+
+#: Records hashed at once.
+_BATCH: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +90,19 @@ class _Pass:
             if len(set(roots)) > 1:
                 yield Finding(f"two roots were signed for size {size}")
         yield from self._at_size()
-        source = iter(entries) if entries is not None else None
-        for line in lines:
-            entry = sha256(line.removesuffix(b"\n")).digest()
-            if source is not None:
-                yield from self._compare(entry, next(source, None))
-            self.records.push(sha256(b"\0" + entry).digest())
+        rest, source = iter(lines), None if entries is None else iter(entries)
+        hashed = sha256
+        while batch := list(islice(rest, self._room())):
+            found = [hashed(line.removesuffix(b"\n")).digest() for line in batch]
+            leaves = [hashed(b"\0" + entry).digest() for entry in found]
+            if source is None:
+                self.records.extend(leaves)
+            else:
+                published = list(islice(source, len(found)))
+                if self.published is None and published == found:
+                    self.records.extend(leaves)
+                else:
+                    yield from self._one_by_one(found, leaves, published)
             if self.records.size in self.roots:
                 yield from self._at_size()
         largest = max(self.roots, default=self.records.size)
@@ -98,6 +110,16 @@ class _Pass:
             yield Finding("records are missing at the end", self.records.size + 1)
         elif self.records.size > largest:
             yield Finding("records beyond the largest checkpoint", largest + 1)
+
+    def _room(self) -> int:
+        """How many records come before the next size at which a root is compared, at most a batch."""
+        size = self.records.size
+        return min((at - size for at in self.roots if size < at < size + _BATCH), default=_BATCH)
+
+    def _one_by_one(self, found: list[bytes], leaves: list[bytes], published: list[bytes]) -> Iterator[Finding]:
+        for number, (entry, leaf) in enumerate(zip(found, leaves, strict=True)):
+            yield from self._compare(entry, published[number] if number < len(published) else None)
+            self.records.push(leaf)
 
     def _compare(self, entry: bytes, published: bytes | None) -> Iterator[Finding]:
         if published is None:
