@@ -1,0 +1,126 @@
+"""A projector that dies, at whichever statement: each event counts once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from typing import Any
+
+import psycopg
+
+from register.cli.workers import register_command
+from register.database import Database
+from register.law.events import Annulment, CatchmentEntry, Citizen, PollingStation
+from register.projection.projector import follow, position_of
+from register.projection.rebuild import rebuild
+from register.rehearsal.bench.ground import fill
+from register.settings import Settings
+from register.store import Store
+from tests.projection.test_projector import Authorities, history, lives, replaced
+from tests.projection.test_rebuild import held
+
+
+class KilledError(Exception):
+    """The projector died here."""
+
+
+def dying(database: Database, before: int) -> tuple[psycopg.Connection[Any], list[int]]:
+    """A connection that is cut before its n-th statement or commit; and how many it has sent."""
+    sent = [0]
+
+    def count() -> None:
+        sent[0] += 1
+        if sent[0] == before:
+            connection.close()  # as the server sees it: the client is gone
+            raise KilledError
+
+    class Cursor(psycopg.Cursor[Any]):
+        def execute(self, *args: Any, **kwargs: Any) -> Any:
+            count()
+            return super().execute(*args, **kwargs)
+
+        def copy(self, *args: Any, **kwargs: Any) -> Any:
+            count()
+            return super().copy(*args, **kwargs)
+
+    connection = database.psycopg()
+    connection.cursor_factory = Cursor
+    return connection, sent
+
+
+def more(store: Store) -> None:
+    """A second batch: a link, an annulment, a station, an address that is new."""
+    out = Authorities(store)
+    out.sent = [""] * 100
+    born = date(1970, 1, 1)
+    out.send("registry-office:10049", Citizen(jmb="D", effective_on=born, surname="Čolić", given_name="Uzorak",
+                                               parent_name="Test", sex="F", born_on=born))  # fmt: skip
+    out.send("residence-authority:10049", lives("A", "10049", "Nova", "1", date(2026, 4, 25)))
+    out.send("residence-authority:10049", replaced("A", "D", date(2026, 4, 28)))
+    out.send("registry-office:10049", Annulment(annuls="n-2", reason="error"))
+    station = PollingStation(
+        code="003", municipality="10049", name="Škola", address="Centar", kind="regular",
+        catchment=(CatchmentEntry(settlement="Centar"),), effective_on=date(2026, 4, 1),
+    )  # fmt: skip
+    out.send("municipal-commission:10049", station)
+
+
+def test_killed_before_any_statement_of_a_batch_it_leaves_nothing_and_counts_nothing_twice(database: Database) -> None:
+    """Given two batches, when the projector dies before each of their statements, then only whole ones count."""
+    with Store(database.psycopg) as store, database.psycopg() as onlooker:
+        history(store)
+        for batch in (history, more):
+            if batch is more:
+                more(store)
+            before, n = held(onlooker), 0
+            onlooker.rollback()
+            while True:
+                n += 1
+                connection, sent = dying(database, n)
+                try:
+                    taken = follow(connection, store)
+                except KilledError:
+                    assert held(onlooker) == before, f"something is left of a batch cut before statement {n}"
+                    onlooker.rollback()
+                    continue
+                connection.close()
+                break
+            assert taken > 4
+            assert sent[0] == n - 1 > 10
+            assert position_of(onlooker) == store.head()
+            onlooker.rollback()
+        found = rebuild(database, store)
+        assert (found.differences, found.switched) == ([], True)
+
+
+def test_killed_for_good_again_and_again_it_counts_each_event_once(settings: Settings, database: Database) -> None:
+    """Given a projector process that is killed while it follows, then what comes out is what a rebuild makes."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CVR_")}
+    environment |= {"CVR_DATA": str(settings.data), "CVR_DATABASE_URL": settings.database_url or ""}
+    kills = 0
+    with Store(database.psycopg) as store, database.psycopg() as connection:
+        fill(store, 2_500)
+        while (last := _position(connection)) < store.head():
+            with subprocess.Popen(
+                register_command("worker", "projector"), stdin=subprocess.PIPE, env=environment, stderr=sys.stderr
+            ) as process:
+                deadline = time.monotonic() + 60
+                while _position(connection) == last < store.head():
+                    assert time.monotonic() < deadline, "the projector does not follow"
+                    time.sleep(0.02)
+                time.sleep(0.1)  # into the next batch
+                process.send_signal(signal.SIGKILL)
+            kills += 1
+        assert kills >= 2
+        found = rebuild(database, store)
+        assert (found.differences, found.switched) == ([], True)
+
+
+def _position(connection: psycopg.Connection[Any]) -> int:
+    found = position_of(connection)
+    connection.rollback()
+    return found
