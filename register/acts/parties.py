@@ -18,7 +18,6 @@ from register.acts import elections
 from register.acts.elections import CEC
 from register.law.competence import Caller, may_look
 from register.law.events import (
-    REGISTER,
     CertificationWithdrawn,
     CopyGranted,
     CopyWithdrawn,
@@ -246,7 +245,7 @@ def _record(store: Store, data: CopyGranted, now: datetime, salt: str, entropy: 
         number = _FIRST + int.from_bytes(entropy(8)) % _NUMBERS
         numbered = msgspec.structs.replace(data, copy=number)
         try:
-            _append(store, f"excerpt-copy-granted:{data.election}:{number}", REGISTER, numbered, 0, now, salt)
+            _append(store, f"excerpt-copy-granted:{data.election}:{number}", CEC, numbered, 0, now, salt)
         except _GoneOnError:  # another copy has this number
             continue
         return number

@@ -24,6 +24,8 @@ COMMANDS: Final = (
     "rebuild",
     "verify",
     "export",
+    "trace",
+    "compare",
     "witness",
     "rotate-key",
     "token",

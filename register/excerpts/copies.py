@@ -7,14 +7,15 @@ and counted in one transaction.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import msgspec
 import procrastinate
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
@@ -33,6 +34,7 @@ from register.law.events import REGISTER, CopyDrawn, CopyGranted
 from register.law.parties import Copy, copy_of
 from register.law.territory import Municipality
 from register.store import ConcurrencyError, Pending, Store
+from register.store.subjects import streams_of_kind
 
 TASK: Final = "excerpts.copy"
 #: A job that fails for another reason than the copy itself is tried so often, and again after so many seconds.
@@ -109,6 +111,25 @@ class Copies:
         """The rows of a copy, without codes: the same for all copies of the unit."""
         unit = unit_of(granted.unit, self._municipalities)
         return political_rows(connection, granted.election, unit, granted.script)
+
+    def all(self, election: str | None = None) -> list[Copy]:
+        """Every copy granted, of one election or of all, in the order of the grants."""
+        kind = "copy" if election is None else f"copy:{election}"
+        with self._engine.connect() as connection:
+            raw = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+            streams = self._store.streams(streams_of_kind(raw, kind)).values()
+        return sorted((c for events in streams if (c := copy_of(events)) is not None), key=lambda c: c.position)
+
+    def by_rows(
+        self, connection: sa.Connection, copies: Iterable[Copy]
+    ) -> Iterator[tuple[list[CopyGranted], Iterator[ListRow]]]:
+        """Copies of the same rows together, each time with these rows; to be traced."""
+        together: dict[tuple[str, str, str], list[CopyGranted]] = {}
+        for each in copies:
+            granted = each.granted
+            together.setdefault((granted.election, granted.unit, granted.script), []).append(granted)
+        for same in together.values():
+            yield same, self.rows(connection, same[0])
 
     def draw(self, election: str, number: int, printers: Printers) -> None:
         """Draw a copy and put that on record; one that is drawn, or withdrawn, is left. Repeatable.

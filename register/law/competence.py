@@ -206,6 +206,7 @@ Purpose = Literal[
     "excerpts",
     "excerpt-certification",
     "excerpt-requests",
+    "copy-tracing",
     "access-journal",
     "feed",
 ]
@@ -291,6 +292,7 @@ MANDATES: Final[dict[Purpose, Mandate]] = {
     "excerpt-requests": Mandate(
         "Art. 3.1", "Excerpts are requested by certified political entities", own=frozenset({"political-entity"})
     ),
+    "copy-tracing": Mandate("Art. 3.1", "The CEC traces whose copy of an excerpt rows are from", _CEC),
     "access-journal": Mandate("Art. 3.1", "The journal of looks is shown to auditors", frozenset({"auditor"})),
     "feed": Mandate("Art. 3.6 a", "The feed is addressed to authorities", own=SENDERS),
 }

@@ -202,6 +202,7 @@ LOOKS: dict[Purpose, tuple[set[str], set[str], set[str]]] = {
     "excerpts": ({"cec"}, {"municipal-commission"}, set()),
     "excerpt-certification": ({"cec"}, set(), set()),
     "excerpt-requests": (set(), set(), {"political-entity"}),
+    "copy-tracing": ({"cec"}, set(), set()),
     "access-journal": ({"auditor"}, set(), set()),
     "feed": (set(), set(), REPORTERS | {"cec"}),
 }
