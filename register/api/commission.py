@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -29,18 +29,28 @@ from register.store import Receipt
 
 router = APIRouter(tags=["excerpts"])
 CurrentCaller = Annotated[Caller, Depends(current_caller)]
-_MEDIA_TYPES: Final = {".csv": "text/csv; charset=utf-8", ".pdf": "application/pdf"}
+_MEDIA_TYPES: Final = {
+    ".csv": "text/csv; charset=utf-8",
+    ".json": "application/json",
+    ".note": "text/plain; charset=utf-8",
+    ".parquet": "application/vnd.apache.parquet",
+    ".pdf": "application/pdf",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 class ExcerptAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """An excerpt and how far it is: lists ``done`` of ``total``; once drawn, the files with their SHA-256.
 
-    ``position`` is the conclusion's, ``checkpoint`` the signed tree head of exactly that size. ``drawn``, ``verified``
-    and ``certified`` are the positions of these events, None before.
+    ``position`` is the conclusion's, ``checkpoint`` the signed tree head of exactly that size; of a provisional excerpt,
+    the position it shows the register at, and the first signed tree head that covers it. ``drawn``, ``verified`` and
+    ``certified`` are the positions of these events, None before. ``reissue_of`` names the excerpt whose lists are issued
+    again. ``sidecar_key`` is the verifier key of the signed notes beside VRI files.
     """
 
     id: UUID
-    election: str
+    election: str | None
+    as_of: date | None
     kind: str
     municipality: str | None
     polling_station: str | None
@@ -48,7 +58,7 @@ class ExcerptAnswer(msgspec.Struct, frozen=True, kw_only=True):
     scripts: tuple[str, ...]
     format_version: int
     requested_at: datetime
-    state: Literal["queued", "drawing", "drawn", "verified", "certified", "failed"]
+    state: Literal["queued", "drawing", "drawn", "verified", "certified", "failed", "cancelled", "reissued"]
     failure: str | None
     done: int
     total: int
@@ -57,6 +67,8 @@ class ExcerptAnswer(msgspec.Struct, frozen=True, kw_only=True):
     drawn: int | None
     verified: int | None
     certified: int | None
+    reissue_of: UUID | None
+    sidecar_key: str | None
     files: list[ManifestEntry]
 
 
@@ -67,7 +79,7 @@ class ExcerptAnswer(msgspec.Struct, frozen=True, kw_only=True):
     responses=problems.responses(401, 403, 404, 409, 422, 503),
 )
 def request_excerpt(body: SmallBody, system: CurrentSystem, caller: CurrentCaller) -> Response:
-    """Ask for lists to be drawn from the concluded roll; 202 with where they will be."""
+    """Ask for lists to be drawn from the concluded roll, or of the register on a day; 202 with where they will be."""
     scope = may_look(caller, "excerpts")
     wanted = _within(decode(body, Wanted), scope)
     try:
@@ -76,16 +88,7 @@ def request_excerpt(body: SmallBody, system: CurrentSystem, caller: CurrentCalle
         raise problems.NotFoundError from None
     except NotReadyError as error:
         raise problems.NotReadyError(f"Not yet: {error}", retry_after=2) from None
-    if run.total:
-        try:
-            worker.enqueue(system.queue, run)
-        except ConnectorException:
-            raise problems.NotReadyError("The queue does not answer right now", retry_after=5) from None
-    else:
-        system.runs.finish(run)
-    answer = problems.json_answer(_answer(system, run.id), 202)
-    answer.headers["Location"] = f"/v1/excerpts/{run.id}"
-    return answer
+    return _queued(system, run)
 
 
 @router.get("/v1/excerpts/{id}", responses=problems.responses(401, 403, 404))
@@ -142,6 +145,45 @@ def certify_excerpt(id: str, system: CurrentSystem, caller: CurrentCaller) -> Re
     )
 
 
+@router.post("/v1/excerpts/{id}/cancellation", responses=problems.responses(401, 403, 404, 409))
+def cancel_excerpt(id: str, system: CurrentSystem, caller: CurrentCaller) -> Response:
+    """End a run that is under way: no further list is drawn. One that is cancelled already stays so (200)."""
+    run = _found(system, caller, id)
+    if not system.runs.cancel(run):
+        now = system.runs.find(run.id)
+        if now is None or now.state != "cancelled":
+            raise Refusal("calendar", "Only an excerpt that is being drawn can be cancelled", provision="Art. 3.6")
+    return problems.json_answer(_answer(system, run.id))
+
+
+@router.post("/v1/excerpts/{id}/reissue", status_code=202, responses=problems.responses(401, 403, 404, 409, 503))
+def reissue_excerpt(id: str, system: CurrentSystem, caller: CurrentCaller) -> Response:
+    """Issue a certified excerpt again (Art. 3.6 e): its lists are drawn into a new folder and compared, byte for byte.
+
+    202 with where that is followed; it ends ``reissued``, or ``failed`` naming the list that differs, and why.
+    """
+    may_look(caller, "excerpt-certification")
+    run = _found(system, caller, id)
+    steps = excerpts.load(system.store, str(run.id))
+    if steps is None or steps.certified is None:
+        raise Refusal("calendar", "Only a certified excerpt is issued again", provision="Art. 3.6 e")
+    return _queued(system, system.runs.reissue(run, caller.sub))
+
+
+def _queued(system: System, run: Run) -> Response:
+    """202 for a run, its jobs queued; one without lists is done at once."""
+    if run.total:
+        try:
+            worker.enqueue(system.queue, run)
+        except ConnectorException:
+            raise problems.NotReadyError("The queue does not answer right now", retry_after=5) from None
+    else:
+        system.runs.finish(run)
+    answer = problems.json_answer(_answer(system, run.id), 202)
+    answer.headers["Location"] = f"/v1/excerpts/{run.id}"
+    return answer
+
+
 def _within(wanted: Wanted, scope: Scope) -> Wanted:
     """What is asked for, within the mandate: a commission draws for its own municipality, named or not."""
     if scope.everything:
@@ -184,20 +226,23 @@ def _answer(system: System, which: UUID) -> ExcerptAnswer:
         raise problems.NotFoundError
     steps = excerpts.load(system.store, str(which))
     with system.database.engine.connect() as connection:
-        checkpoint = connection.scalar(sa.select(CHECKPOINT.c.note).where(CHECKPOINT.c.size == run.conclusion))
+        covering = sa.select(CHECKPOINT.c.note).where(CHECKPOINT.c.size >= run.conclusion)
+        checkpoint = connection.scalar(covering.order_by(CHECKPOINT.c.size).limit(1))
     state = run.state
     if steps is not None and run.state == "drawn":
         state = "certified" if steps.certified else "verified" if steps.verified else "drawn"
     return msgspec.convert(
         {
-            **{name: getattr(run, name) for name in Run.__struct_fields__ if name != "folder"},
+            **{name: getattr(run, name) for name in Run.__struct_fields__ if name not in ("folder", "asked_by")},
+            "election": run.election or None,
+            "sidecar_key": system.runs.sidecar_key if "vri" in run.formats else None,
             "state": state,
             "position": run.conclusion,
             "checkpoint": checkpoint,
             "drawn": None if steps is None or run.state != "drawn" else steps.drawn,
             "verified": None if steps is None else steps.verified,
             "certified": None if steps is None else steps.certified,
-            "files": [] if run.state != "drawn" else system.runs.files(which),
+            "files": system.runs.files(which) if run.state in ("drawn", "reissued") else [],
         },
         ExcerptAnswer,
     )

@@ -19,7 +19,7 @@ from register.excerpts.runs import Runs
 from register.intake.documents import Documents, Shelf
 from register.law.territory import Municipality, read_municipalities
 from register.log.cosigning import Cosigning
-from register.log.keys import KeyRing
+from register.log.keys import KeyRing, open_key
 from register.log.policy import PolicyError, parse_policy
 from register.log.sealer import Sealer
 from register.projection import projector
@@ -104,8 +104,9 @@ def make_cosigning(settings: Settings, database: Database, clock: Clock) -> Cosi
 def make_runs(
     settings: Settings, database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]
 ) -> Runs:
-    """Return the runs of excerpts, drawn below the data folder."""
-    return Runs(database.engine, store, settings.data, read_reference(), clock=clock, entropy=entropy)
+    """Return the runs of excerpts, drawn below the data folder; a key of their own signs VRI sidecars."""
+    signer = open_key(settings.log_key.with_name("excerpts.key"), f"{settings.origin}/excerpts", entropy)
+    return Runs(database.engine, store, settings.data, read_reference(), clock=clock, entropy=entropy, signer=signer)
 
 
 def make_copies(

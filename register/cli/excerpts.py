@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Final, Self
+from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -17,20 +18,26 @@ from register.api.system import System
 from register.app.http import build
 from register.app.parts import make_freezer, make_sealer
 from register.cli.clock import current_clock
-from register.excerpts.from_roll import DRAWN_KINDS
+from register.excerpts.from_roll import DRAWN_KINDS, NotReadyError
 from register.excerpts.printers import Printers
 from register.excerpts.runs import FORMATS, SCRIPTS, ReissueError, Run, Wanted
+from register.excerpts.terms import RUN_KINDS
+from register.law.provisions import Refusal
 from register.projection import projector
 from register.projection.roll_accounts import roll_accounts
-from register.settings import read_settings
+from register.settings import Settings, read_settings
 
 #: Seconds between two plain lines of progress.
 _PACE: Final = 5.0
 
 
 def excerpts(
-    election: Annotated[str, typer.Argument(help="The id of a concluded election")],
-    kind: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(DRAWN_KINDS)} (default: all)")] = None,
+    election: Annotated[
+        str | None, typer.Argument(help="The id of an election (concluded, save for provisional)")
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(RUN_KINDS)} (default: all but provisional)")
+    ] = None,
     municipality: Annotated[str | None, typer.Option(help="Code of the one municipality to draw for")] = None,
     formats: Annotated[
         list[str] | None, typer.Option("--format", help=f"One of {', '.join(FORMATS)} (default: pdf and csv)")
@@ -39,9 +46,15 @@ def excerpts(
         list[str] | None, typer.Option("--script", help=f"One of {', '.join(SCRIPTS)} (default: latin)")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder (default: excerpts/ELECTION in CVR_DATA)")] = None,
+    cancel: Annotated[str | None, typer.Option(help="Id of a run under way: draw no further list of it")] = None,
 ) -> None:
-    """Draw the lists of a concluded election to files; lists that are there already are passed over."""
+    """Draw the lists of an election to files; lists that are there already are passed over. Or cancel a run."""
     settings = read_settings()
+    if cancel is not None:
+        _cancel(settings, cancel)
+        return
+    if election is None:
+        sys.exit("cvr: name the election whose lists are to be drawn, or a run to --cancel")
     folder = (settings.data / "excerpts" / election if out is None else out).absolute()
     with build(settings, clock=current_clock(settings)) as system, Printers() as printers:
         _prepare(system, election)
@@ -57,13 +70,29 @@ def excerpts(
             try:
                 run = system.runs.begin(wanted, folder)
                 left = _draw(system, run, printers)
-            except ReissueError as error:
+            except (ReissueError, Refusal, NotReadyError) as error:
                 sys.exit(f"cvr: {error}")
+            state = system.runs.find(run.id)
+            if state is not None and state.state == "cancelled":
+                sys.exit(f"cvr: the run {run.id} was cancelled; {state.done} of {state.total} lists are in {folder}")
             drawn, failed = drawn + run.total - len(left), failed + left
         _tell_unlisted(system, election, municipality)
     if failed:
         sys.exit("\n".join(["cvr: these lists could not be printed; the others are drawn:", *failed]))
     print(f"{drawn} lists in {folder}; manifest.json names each file with its SHA-256")
+
+
+def _cancel(settings: Settings, which: str) -> None:
+    with build(settings, clock=current_clock(settings)) as system:
+        try:
+            run = system.runs.find(UUID(which))
+        except ValueError:
+            run = None
+        if run is None:
+            sys.exit("cvr: there is no such run")
+        if not system.runs.cancel(run):
+            sys.exit(f"cvr: this run is not under way: it is {run.state}")
+    print(f"cancelled; {run.done} of {run.total} lists are in {run.folder}")
 
 
 def _tell_unlisted(system: System, election: str, municipality: str | None) -> None:

@@ -7,19 +7,29 @@ import csv
 import hashlib
 import io
 import json
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
+from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
 
 from register.acts import elections
-from register.excerpts.from_roll import DRAWN_KINDS
+from register.excerpts.from_roll import DRAWN_KINDS, basis_of
 from register.excerpts.manifest import differing_files, read_manifest
+from register.excerpts.political import draw_political, unit_of
 from register.excerpts.printers import Printers
 from register.excerpts.runs import Run, Wanted
+from register.excerpts.worker import take
 from register.law.competence import Caller
-from register.law.events import ElectionCalled, ExcerptDrawn, RollFrozen
+from register.law.events import Death, ElectionCalled, ExcerptDrawn, ExcerptReissued, RollFrozen
+from register.law.provisions import Refusal
+from register.log.keys import check_signature
+from register.log.note import parse_key, verify_checkpoint
+from register.projection.roll_accounts import roll_accounts, sums
 from tests.flows.conftest import Hands
 from tests.flows.town import BANJA_LUKA, BIHAC, CALLED, CONCLUDED, DAY, LATER, PARIS, TOO_EARLY
 
@@ -296,3 +306,187 @@ def test_a_run_taken_up_again_draws_what_is_missing_and_is_on_record_once(hands:
     assert isinstance(on_record, ExcerptDrawn)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert [entry["rows"] for entry in manifest["files"]] == [each.rows for each in on_record.lists]
+
+
+def test_a_provisional_excerpt_shows_the_register_before_the_call_on_the_days_of_display(
+    hands: Hands, tmp_path: Path
+) -> None:
+    """E-120 .. E-90, as of the day before the call; what comes later changes nothing; no number, no address."""
+    system = hands.system
+    called = ElectionCalled(election=ELECTION, kind="general", early=False, day=DAY, called_on=CALLED.date())
+    elections.call(system.store, called, CEC, system.municipalities, now=CALLED, salt="cw==")
+    wanted = Wanted(election=ELECTION, kind="provisional", formats=("csv", "pdf"), scripts=("latin", "cyrillic"))
+    hands.work()
+    for day, accepted in (("2026-06-05", False), ("2026-06-06", True), ("2026-07-06", True), ("2026-07-07", False)):
+        hands.now = datetime.fromisoformat(f"{day}T10:00:00Z")
+        if accepted:
+            system.runs.begin(wanted, tmp_path / "asked")
+            continue
+        with pytest.raises(Refusal) as refused:
+            system.runs.begin(wanted, tmp_path / "asked")
+        assert (refused.value.kind, "E-120" in refused.value.provision) == ("calendar", True)
+    hands.now = datetime(2026, 6, 6, 10, tzinfo=UTC)
+    with Printers() as printers:
+        before = drawn(hands, tmp_path / "before", printers, kind="provisional", scripts=("latin", "cyrillic"))
+        hands.now = datetime(2026, 6, 7, 10, tzinfo=UTC)
+        dead = Death(jmb=hands.town.voters[10], effective_on=date(2026, 1, 5))
+        hands.town.send(f"registry-office:{BIHAC}", dead, at=CALLED)
+        hands.town.arrive(hands.now)
+        hands.work()
+        drawn(hands, tmp_path / "after", printers, kind="provisional", scripts=("latin", "cyrillic"))
+    assert (before.as_of, before.election) == (date(2026, 3, 31), ELECTION)
+    names = sorted(path.name for path in (tmp_path / "before").glob("provisional_*"))
+    assert names == sorted(path.name for path in (tmp_path / "after").glob("provisional_*"))
+    for name in names:
+        assert (tmp_path / "before" / name).read_bytes() == (tmp_path / "after" / name).read_bytes(), name
+    shown = rows(tmp_path / "before", "provisional_*[0-9].csv")
+    assert len(shown) == 60, "everyone entered then, whichever way he or she votes"
+    assert set(shown[0]) == {
+        "no", "surname", "given_name", "parent_name", "born_on", "municipality", "polling_station",
+    }  # fmt: skip
+    assert len(rows(tmp_path / "before", "provisional_20567.csv")) == 2, "at a mission, and elsewhere by choice"
+
+
+def test_without_an_election_the_register_is_shown_as_of_two_days_of_a_year(hands: Hands) -> None:
+    hands.work()
+    runs = hands.system.runs
+    for day in (date(2026, 3, 1), date(2026, 3, 31), date(2026, 3, 1)):
+        run = runs.begin(Wanted(as_of=day, kind="provisional", formats=("csv",)))
+        assert (run.election, run.as_of) == ("", day)
+        assert f"register-{day}/provisional_" in str(run.folder)
+    for day in (date(2026, 3, 2), date(2026, 4, 2)):
+        with pytest.raises(Refusal, match=r"two days of a year|has come"):
+            runs.begin(Wanted(as_of=day, kind="provisional", formats=("csv",)))
+
+
+def test_statistics_tell_no_more_than_the_accounts_of_the_roll(hands: Hands, tmp_path: Path) -> None:
+    concluded(hands)
+    with Printers() as printers:
+        drawn(hands, tmp_path, printers, kind="statistics", formats=("csv", "pdf"), scripts=("latin", "cyrillic"))
+    lines = rows(tmp_path, "statistics.csv")
+    assert {line["level"] for line in lines} == {"country", "unit", "municipality", "list"}
+    with hands.system.database.engine.connect() as connection:
+        accounts = roll_accounts(connection, ELECTION)
+    assert accounts is not None
+    shown = sums(accounts.shown, lambda cell: (cell.municipality, cell.station or "", cell.list))
+    told = {
+        (line["municipality"], line["polling_station"], line["list"]): line for line in lines if line["level"] == "list"
+    }
+    assert {place: line["voters"] for place, line in told.items()} == {
+        place: "" if count is None else str(count) for place, count in shown.items()
+    }
+    for line in lines:
+        if not line["voters"].isdigit():
+            assert line["women"] == line["men"] == "", "of a withheld sum no part is told"
+        for part in (line["women"], line["men"]):
+            assert not part.isdigit() or int(part) == 0 or int(part) >= 5
+        parts = [part for part in (line["women"], line["men"]) if part.isdigit()]
+        assert len(parts) != 1, "one part and the whole would tell the other"
+
+
+def test_a_political_entity_gets_its_unit_and_no_other_in_a_numbered_copy(hands: Hands, tmp_path: Path) -> None:
+    concluded(hands)
+    system = hands.system
+    with system.database.engine.connect() as connection:
+        basis = basis_of(connection, system.store, ELECTION)
+        drawn_of = {}
+        for code in ("511", "523", "BiH", BIHAC, "201"):
+            entries = draw_political(
+                connection, basis, unit_of(code, system.municipalities), copy=7, recipient="Stranka",
+                formats=["csv", "json"], script="latin", municipalities=system.municipalities, folder=tmp_path,
+            )  # fmt: skip
+            drawn_of[code] = {entry.rows for entry in entries}
+            head = json.loads((tmp_path / f"political-entity_{code}_copy7.json").read_bytes())["head"]
+            assert (head["copy"], head["recipient"]) == (7, "Stranka")
+        with pytest.raises(ValueError, match="no internal copy"):
+            draw_political(
+                connection, basis, unit_of("511", system.municipalities), copy=7, recipient="Stranka",
+                formats=["internal-csv"], script="latin", municipalities=system.municipalities, folder=tmp_path,
+            )  # fmt: skip
+    with pytest.raises(LookupError):
+        unit_of("599", system.municipalities)
+    assert drawn_of["511"] == drawn_of[BIHAC] == drawn_of["201"], "the unit's only municipality with voters"
+    (small,), (other,), (whole,) = drawn_of["511"], drawn_of["523"], drawn_of["BiH"]
+    assert small + other == whole == 59, "one voter of sixty is on no list"
+    text = (tmp_path / "political-entity_BiH_copy7.csv").read_text(encoding="utf-8")
+    assert not any(jmb in text for jmb in hands.town.voters)
+    assert "Duga" not in text
+
+
+async def test_a_certified_excerpt_is_issued_again_byte_for_byte_or_refused(
+    hands: Hands, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    concluded(hands)
+    runs = hands.system.runs
+    ana, boris = hands.bearer("cec", "Ana"), hands.bearer("cec", "Boris")
+    run = runs.begin(Wanted(election=ELECTION, kind="polling-station", formats=("csv", "json", "vri")))
+    assert run.folder.name.startswith("polling-station_")
+    path = f"/v1/excerpts/{run.id}"
+
+    def draw(which: Run) -> Run:
+        with Printers() as printers:
+            for first in which.batches:
+                take(runs, which.id, first, printers)
+        found = runs.find(which.id)
+        assert found is not None
+        return found
+
+    assert draw(run).state == "drawn"
+    assert (await client.post(f"{path}/reissue", headers=ana)).status_code == 409
+    await client.post(f"{path}/verification", headers=ana)
+    await client.post(f"{path}/certification", headers=boris)
+    hands.now = LATER
+    hands.town.lives_on()
+    hands.work()
+    ana = hands.bearer("cec", "Ana")
+
+    asked = await client.post(f"{path}/reissue", headers=ana)
+    assert (asked.status_code, asked.json()["reissue_of"]) == (202, str(run.id))
+    again = runs.find(UUID(asked.json()["id"]))
+    assert again is not None
+    assert draw(again).state == "reissued"
+    assert again.folder != run.folder
+    assert [e.sha256 for e in runs.files(again.id)] == [e.sha256 for e in runs.files(run.id)]
+    note = min(again.folder.glob("*.note")).read_bytes()
+    key = parse_key(asked.json()["sidecar_key"])
+    sidecar = min(again.folder.glob("*.sidecar.json")).read_bytes()
+    assert verify_checkpoint(note, [key], check_signature).root == hashlib.sha256(sidecar).digest()
+    (event,) = (event.data for event in hands.system.store.events(topics=[ExcerptReissued.TOPIC]))
+    assert (event.excerpt, event.issue, event.files) == (str(run.id), str(again.id), 6 * 5)  # type: ignore[union-attr]
+
+    # When the bytes would differ, then nothing is issued, and the list and the reason are named.
+    monkeypatch.setattr("register.excerpts.render_json._COUNTS", frozenset({"surname"}))
+    monkeypatch.setattr("register.excerpts.render_json._ENCODER", msgspec.json.Encoder(order="deterministic"))
+    monkeypatch.setattr("register.excerpts.rows.normalize", lambda _, text: text.upper())
+    other = draw(runs.reissue(run, "Ana"))
+    assert other.state == "failed"
+    assert "no longer has the rows on record" in (other.failure or "")
+    assert "polling-station_" in (other.failure or "")
+    assert len(list(hands.system.store.events(topics=[ExcerptReissued.TOPIC]))) == 1
+
+
+async def test_a_run_under_way_is_cancelled_and_draws_no_further_list(hands: Hands, client: httpx.AsyncClient) -> None:
+    concluded(hands)
+    runs, ana = hands.system.runs, hands.bearer("cec", "Ana")
+    run = runs.begin(Wanted(election=ELECTION, kind="polling-station", formats=("csv", "json")))
+    path = f"/v1/excerpts/{run.id}/cancellation"
+    other = hands.bearer("municipal-commission", "Commission", f"municipal-commission:{BIHAC}")
+    assert (await client.post(path, headers=other)).status_code == 404
+
+    def told(_: int) -> None:
+        runs.cancel(run)
+
+    with mock.patch("register.excerpts.drawing.TOGETHER", 2), Printers() as printers:
+        runs.draw(run, 0, printers, told)
+        take(runs, run.id, 0, printers)
+    found = runs.find(run.id)
+    assert found is not None
+    assert (found.state, found.done) == ("cancelled", 2)
+    assert not (run.folder / "manifest.json").exists()
+    assert runs.unfinished() == []
+    answer = await client.post(path, headers=ana)
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    drawn_now = drawn(hands, run.folder, Printers(), kind="polling-station", formats=("csv", "json"))
+    assert drawn_now.id != run.id
+    finished = await client.post(f"/v1/excerpts/{drawn_now.id}/cancellation", headers=ana)
+    assert (finished.status_code, finished.json()["provision"]) == (409, "Art. 3.6")
