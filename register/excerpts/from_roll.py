@@ -175,7 +175,7 @@ def rows_of(
     query = sa.select(roll).where(*_voters(election, kind, scope)).order_by(roll.c.no)
     found: list[Any] = list(connection.execute(query).mappings())
     if script != "latin" or kind in _OVERLAYS or (kind == "diplomatic-mission" and scope.municipality is None):
-        found.sort(key=lambda row: _place(row, script))  # the roll's own order is the Latin one, by list
+        found.sort(key=lambda row: placed_in(row, script))  # the roll's own order is the Latin one, by list
     for no, row in enumerate(found, 1):
         yield row_of(no, row, script)
 
@@ -239,7 +239,8 @@ def _voters(election: str, kind: DrawnKind, scope: ListScope) -> list[sa.ColumnE
     return where
 
 
-def _place(row: Mapping[str, Any], script: Script) -> tuple[bytes, UUID]:
+def placed_in(row: Mapping[str, Any], script: Script) -> tuple[bytes, UUID]:
+    """Where a row of the roll stands on a list of a script: by its alphabet, then by the person's least stream."""
     key = alphabet.sort_key(row["surname"], row["given_name"], row["parent_name"], row["born_on"], _ALPHABET[script])
     return key, row["person"]
 

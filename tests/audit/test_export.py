@@ -27,7 +27,7 @@ from register.audit.offline.exported import NotAnExportError, Verdict, check_exp
 from register.audit.verify.findings import Report
 from register.log.keys import Signer
 from register.log.note import Checkpoint
-from tests.audit.conftest import MUNICIPALITIES, ORIGIN, House
+from tests.audit.conftest import MUNICIPALITIES, ORIGIN, House, drawn
 
 Owner = psycopg.Connection[tuple[Any, ...]]
 
@@ -70,12 +70,37 @@ def test_a_true_export_is_well_with_nothing_but_python(house: House, tmp_path: P
 def test_the_law_folded_again_from_the_export_gives_the_register_the_audit_log_and_the_roll(
     house: House, tmp_path: Path
 ) -> None:
+    drawn(house, "csv")
+    house.follow()
+    house.sealer.seal()
     report = folded(exported(house, tmp_path / "export"))
     assert report.ok, report
     counted = {check.name: check.count for check in report.checks}
     assert counted["register"] > 20
     assert counted["audit-log"] > 8
     assert counted["rolls"] > 3
+    assert counted["lists"]
+
+
+def test_a_list_other_than_the_events_give_is_named(house: House, tmp_path: Path) -> None:
+    """Given a drawing put on record with another digest of one list, and signed, then folding names its position."""
+    run = drawn(house, "csv")
+    position = house.store.head()
+    with house.database.psycopg() as connection:
+        (state,), *_ = connection.execute("SELECT state FROM store.event WHERE notification_id = %s", (position,))
+    told = json.loads(state)
+    lists = told["personal"]["lists"]
+    digest = lists[0]["sha256"]
+    with house.tampering() as owner:
+        owner.execute("UPDATE store.event SET state = %s WHERE notification_id = %s",
+                      (bytes(state).replace(digest.encode(), digest[::-1].encode()), position))  # fmt: skip
+    house.sealer.seal()
+    folder = exported(house, tmp_path / "export")
+    assert checked(house, folder).ok
+    report = folded(folder)
+    assert report.check("lists").first_position == position
+    assert lists[0]["name"] in report.check("lists").findings[0].what
+    assert run.total
 
 
 def test_the_same_history_gives_the_same_export(house: House, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -21,6 +22,7 @@ import msgspec
 
 from register.audit.export.files import Index, Part, read_index
 from register.audit.export.reading import rows_of_part, tables_of_part
+from register.audit.export.redrawing import Redrawn
 from register.audit.processes import Workers
 from register.audit.reading import decoded, together
 from register.audit.verify.findings import Check, Findings, Report, concluded
@@ -33,6 +35,7 @@ from register.law.events import (
     ElectionCalled,
     ElectionConcluded,
     Event,
+    ExcerptDrawn,
     PollingStation,
     PollingStationAbolished,
     RollFrozen,
@@ -44,7 +47,7 @@ from register.projection.rolls import LIST_ORDER, ROLL_COLUMNS
 
 LINKED: Final = "linked"
 _STATIONS: Final = (PollingStation, PollingStationAbolished)
-_ACTS: Final = (ElectionCalled, ElectionConcluded, RollFrozen)
+_ACTS: Final = (ElectionCalled, ElectionConcluded, RollFrozen, ExcerptDrawn)
 _encode: Final = msgspec.json.Encoder().encode
 _roll_encoder: Final = msgspec.msgpack.Encoder()
 
@@ -52,11 +55,12 @@ Progress = Callable[[str, int, int], None]
 
 
 class _Concluded(msgspec.Struct):
-    """An election whose roll is to be made again: its call, its conclusion, and what was put on record of its roll."""
+    """An election whose roll is made again: its call, its conclusion, what was put on record of roll and lists."""
 
     called: ElectionCalled
     conclusion: int
     frozen: tuple[int, RollFrozen] | None = None
+    drawn: list[tuple[int, ExcerptDrawn]] = []
 
 
 class _Line(msgspec.Struct, array_like=True, gc=False):
@@ -64,6 +68,7 @@ class _Line(msgspec.Struct, array_like=True, gc=False):
 
     key: tuple[str, int, bool, str, bool, str, bytes, bytes]
     csv: bytes
+    entry: RollEntry
 
 
 def refold(folder: Path, municipalities: Collection[str], *, processes: int, progress: Progress) -> Report:
@@ -81,7 +86,7 @@ def refold(folder: Path, municipalities: Collection[str], *, processes: int, pro
             for number, part in enumerate(workers.each("refold", list(enumerate(index.parts))), 1):
                 compared.add(part)
                 progress("law, folded again", number, len(index.parts))
-        rolls = _check_rolls(Path(scratch), elections)
+        rolls, lists = _check_rolls(Path(scratch), elections, progress)
     what = "the register of the export is what its events give, on all days, at every position"
     audit = "deletions and reinstatements are those the events give"
     return Report(
@@ -92,6 +97,7 @@ def refold(folder: Path, municipalities: Collection[str], *, processes: int, pro
             concluded("register", what, compared.stretches, "stretches", compared.register),
             concluded("audit-log", audit, compared.entries, "entries", compared.audit),
             rolls,
+            lists,
         ],
     )
 
@@ -100,6 +106,7 @@ def _common(folder: Path, index: Index) -> tuple[list[Event], dict[str, _Conclud
     """What every part needs: the events about polling stations, and the elections that were concluded."""
     stations: list[Event] = []
     elections: dict[str, _Concluded] = {}
+    drawn: list[tuple[int, ExcerptDrawn]] = []
     topics = {kind.TOPIC for kind in (*_STATIONS, *_ACTS)}
     for part in index.parts:
         for _, rows in rows_of_part(folder, part):
@@ -110,6 +117,10 @@ def _common(folder: Path, index: Index) -> tuple[list[Event], dict[str, _Conclud
                 stations += events
             else:
                 _take_election(elections, events)
+                drawn += [(event.position, event.data) for event in events if isinstance(event.data, ExcerptDrawn)]
+    for position, excerpt in drawn:
+        if excerpt.election in elections:
+            elections[excerpt.election].drawn.append((position, excerpt))
     return stations, elections
 
 
@@ -214,7 +225,7 @@ class _RollMaker:
             self._coverage[municipality] = Coverage(municipality, self._stations)
         entry = stand(known, self._roll, None if municipality is None else self._coverage[municipality])
         if entry is not None:
-            self._lines.append(_Line(_place(person, entry), _csv(entry)))
+            self._lines.append(_Line(_place(person, entry), _csv(entry), entry))
 
     def take_linked(self, streams: dict[UUID, list[Event]]) -> None:
         """Put those on the roll who have several numbers."""
@@ -236,11 +247,16 @@ class _RollMaker:
         self._lines.clear()
 
 
-def _check_rolls(scratch: Path, elections: dict[str, _Concluded]) -> Check:
+def _check_rolls(scratch: Path, elections: dict[str, _Concluded], progress: Progress) -> tuple[Check, Check]:
     findings, voters, notes = Findings(), 0, []
-    for name, election in sorted(elections.items()):
-        rows, digest = roll_digest(scratch, name)
+    lists, compared = Findings(), 0
+    for number, (name, election) in enumerate(sorted(elections.items()), 1):
+        redrawn = Redrawn(election.drawn)
+        rows, digest = _redraw(scratch, name, redrawn)
+        progress("rolls, and their lists", number, len(elections))
         voters += rows
+        lists.extend(redrawn.findings)
+        compared += redrawn.compared
         if election.frozen is None:
             notes.append(f"election {name}: {rows:,} voters; its roll was not on record yet")
             continue
@@ -248,16 +264,27 @@ def _check_rolls(scratch: Path, elections: dict[str, _Concluded]) -> Check:
         if (data.conclusion, data.voters, data.sha256) != (election.conclusion, rows, digest):
             findings.add(f"election {name}: the event records another roll than the events give", position)
     what = "each roll on record is the one the events give, row by row"
-    return concluded("rolls", what, voters, "voters", findings, notes=notes)
+    drawn = "each list on record, drawn again, has the digest of the one that was printed"
+    return (
+        concluded("rolls", what, voters, "voters", findings, notes=notes),
+        concluded("lists", drawn, compared, "lists", lists),
+    )
 
 
-def roll_digest(scratch: Path, election: str) -> tuple[int, str]:
-    """Rows and SHA-256 of a roll, its shares merged."""
+def _redraw(scratch: Path, election: str, redrawn: Redrawn) -> tuple[int, str]:
+    """Rows and SHA-256 of a roll, its shares merged; its lists are compared on the way."""
     digest, rows = hashlib.sha256(), 0
     with ExitStack() as stack:
         shares = [stack.enter_context(path.open("rb")) for path in sorted(scratch.glob(f"?????.{election}"))]
-        for rows, line in enumerate(heapq.merge(*map(_share, shares), key=attrgetter("key")), 1):
-            digest.update(b"%d," % rows + line.csv)
+        merged = heapq.merge(*map(_share, shares), key=attrgetter("key"))
+        for _, lines in groupby(merged, lambda line: line.key[0]):
+            voters = []
+            for line in lines:
+                rows += 1
+                digest.update(b"%d," % rows + line.csv)
+                voters.append((UUID(bytes=line.key[-1]), line.entry))
+            redrawn.take_municipality(voters)
+    redrawn.finish()
     return rows, digest.hexdigest()
 
 
