@@ -18,7 +18,9 @@ from psycopg import sql
 
 from register.database import Database, migrate, open_database
 from register.database.server import OWNER, SUPERUSER, EmbeddedServer
+from register.projection.rebuild import bring_to_form
 from register.settings import Settings
+from register.store import Store
 
 TEMPLATE = "cvr_template"
 #: A file system in memory, as Linux has it, and how much of it must be free.
@@ -122,6 +124,8 @@ def _make_template(server: EmbeddedServer) -> None:
         settings = Settings(data=server.data, database_url=url(server, f"{TEMPLATE}_new"))
         with open_database(settings, migrating=True) as database:
             migrate(database)
+            with Store(database.psycopg) as store:
+                bring_to_form(database, store)  # a new form of the register's tables is no migration
         connection.execute(f"ALTER DATABASE {TEMPLATE}_new RENAME TO {TEMPLATE}")
 
 

@@ -7,9 +7,7 @@ import os
 import sys
 import threading
 from enum import StrEnum
-from typing import Any, Final
-
-import psycopg
+from typing import Final
 
 from register.app.parts import (
     calm_collector,
@@ -26,9 +24,7 @@ from register.database import Database, open_database
 from register.excerpts import worker as excerpts
 from register.projection import projector
 from register.projection.following import Follower, StoppedError
-from register.projection.forms import form_of
-from register.projection.rebuild import RebuildRunningError, rebuild
-from register.projection.tables import VERSION
+from register.projection.rebuild import RebuildRunningError, bring_to_form
 from register.settings import Settings, read_settings
 from register.store import Store
 
@@ -76,8 +72,8 @@ def worker(work: Work) -> None:
 
 def project(database: Database, store: Store, stop: threading.Event) -> None:
     """Keep the register's tables up to date until told to stop; tables of another form are built anew first."""
+    _bring_to_form(database, store, stop)
     with database.psycopg() as connection:
-        _bring_to_form(database, connection, store, stop)
         follower, told = Follower(connection, store), None
         while not stop.is_set():
             try:
@@ -97,20 +93,17 @@ def project(database: Database, store: Store, stop: threading.Event) -> None:
                 store.wait_for_events(position, PAUSE)
 
 
-def _bring_to_form(
-    database: Database, connection: psycopg.Connection[Any], store: Store, stop: threading.Event
-) -> None:
+def _bring_to_form(database: Database, store: Store, stop: threading.Event) -> None:
     """Build the register anew when the program has another form of tables than the database."""
-    while form_of(connection) != VERSION and not stop.is_set():
-        connection.rollback()
-        _log.info("The register's tables are built anew in form %s", VERSION)
+    while not stop.is_set():
         try:
-            built = rebuild(database, store, processes=len(os.sched_getaffinity(0)))
+            built = bring_to_form(database, store, processes=len(os.sched_getaffinity(0)))
         except RebuildRunningError:
             stop.wait(PAUSE)
             continue
-        _log.info("The register was built anew; it rests on position %s", built.position)
-    connection.rollback()
+        if built is not None:
+            _log.info("The register was built anew in today's form; it rests on position %s", built.position)
+        return
 
 
 def freeze(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:

@@ -251,8 +251,9 @@ class Writes:
     """The rows a batch changes; those of stretches are given as they come, the others gathered."""
 
     def __init__(self) -> None:
-        #: Stretches that began to be known in this batch and still are: (person, stretch) -> position.
-        self._opened: dict[tuple[UUID, Stretch], int] = {}
+        #: By person, stretches that began to be known in this batch and still are, and from which position on. Few
+        #: each: looking through them is quicker than to make a digest of every answer.
+        self._opened: dict[UUID, list[tuple[Stretch, int]]] = {}
         self._closed: list[tuple[UUID, Stretch, int]] = []
         self._audit: list[tuple[Any, ...]] = []
         self._links: list[tuple[Any, ...]] = []
@@ -267,21 +268,22 @@ class Writes:
         for event in batch:
             if isinstance(event.data, AboutPerson) or chronicle.knows(event.stream):
                 yield from self._take(event, chronicle.feed(event))
-        for (person, stretch), since in self._opened.items():
-            yield stretch_to_copy(person, stretch, since, None)
+        for person, standing in self._opened.items():
+            for stretch, since in standing:
+                yield stretch_to_copy(person, stretch, since, None)
 
     def _take(self, event: Event, change: Change) -> Iterator[tuple[Any, ...]]:
         position = event.position
         self.first_position.setdefault(event.stream, position)
-        for key in change.closed:
-            since = self._opened.pop(key, None)
+        for person, stretch in change.closed:
+            since = self._no_longer(person, stretch)
             if since is None:
-                self._closed.append((*key, position))
+                self._closed.append((person, stretch, position))
             else:
-                yield stretch_to_copy(*key, since, position)
-        for key in change.opened:
-            self._opened[key] = position
-            self._note_address(key[1].answer, position)
+                yield stretch_to_copy(person, stretch, since, position)
+        for person, stretch in change.opened:
+            self._opened.setdefault(person, []).append((stretch, position))
+            self._note_address(stretch.answer, position)
         if change.audit:
             parts: Counter[UUID] = Counter()
             for entry in change.audit:
@@ -290,6 +292,15 @@ class Writes:
         if isinstance(event.data, JmbReplaced):
             self._links.append((position, event.stream.bytes, event.data.new_jmb))
         self._joined.extend((stream, person, position) for stream, person in change.joined)
+
+    def _no_longer(self, person: UUID, stretch: Stretch) -> int | None:
+        """Since when a stretch of this batch was known that is no longer; None when it began before the batch."""
+        standing = self._opened.get(person, [])
+        for number, (known, since) in enumerate(standing):
+            if known is stretch or known == stretch:
+                del standing[number]
+                return since
+        return None
 
     def _note_address(self, a: Answer, position: int) -> None:
         if a.municipality is not None:

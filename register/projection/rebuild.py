@@ -92,6 +92,17 @@ def rebuild(
         return _switch(live, new, store, found, progress, exact=same_form, accept=accept)
 
 
+def bring_to_form(database: Database, store: Store, *, processes: int = 1) -> Rebuilt | None:
+    """Build the tables anew when they are of another form than this program's; None: they are of today's.
+
+    Raises :class:`RebuildRunningError`.
+    """
+    with database.psycopg() as connection:
+        if form_of(connection) == VERSION:
+            return None
+    return rebuild(database, store, processes=processes)
+
+
 def discard(database: Database) -> bool:
     """Throw away what a rebuild has built so far; whether there was anything. Raises :class:`RebuildRunningError`."""
     with _alone(database) as connection:

@@ -21,6 +21,7 @@ from psycopg import sql
 from register.app.parts import open_store
 from register.database import Database, open_database
 from register.intake.parse import Message, parse
+from register.projection.rebuild import bring_to_form
 from register.rehearsal.bench.result import Say
 from register.rehearsal.generate import Feed, Line
 from register.settings import Settings
@@ -49,6 +50,7 @@ class Ground:
     def register(self) -> Iterator[tuple[Database, Store]]:
         """The database and event store, for as long as the block lasts."""
         with open_database(self.settings) as database, open_store(database, os.urandom) as store:
+            bring_to_form(database, store)
             yield database, store
 
 
