@@ -160,7 +160,7 @@ def _trace_rows(
             for number, exact in bare.of(code).items():
                 hits[number] = hits.get(number, False) or exact
             for number in fits:
-                for _, exact in readings[number].of(code).items():
+                for exact in readings[number].of(code).values():
                     hits[number] = hits.get(number, False) or exact
     tries = {n: len(line.codes) * fitting.get(n, count) for n, line in enumerate(lines)}
     return [
