@@ -42,10 +42,10 @@ _MEDIA_TYPES: Final = {
 class ExcerptAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """An excerpt and how far it is: lists ``done`` of ``total``; once drawn, the files with their SHA-256.
 
-    ``position`` is the conclusion's, ``checkpoint`` the signed tree head of exactly that size; of a provisional excerpt,
-    the position it shows the register at, and the first signed tree head that covers it. ``drawn``, ``verified`` and
-    ``certified`` are the positions of these events, None before. ``reissue_of`` names the excerpt whose lists are issued
-    again. ``sidecar_key`` is the verifier key of the signed notes beside VRI files.
+    ``position`` is the conclusion's, ``checkpoint`` the signed tree head of exactly that size; of a provisional
+    excerpt, the position it shows the register at, and the first signed tree head that covers it. ``drawn``,
+    ``verified`` and ``certified`` are the positions of these events, None before. ``reissue_of`` names the excerpt
+    whose lists are issued again. ``sidecar_key`` is the verifier key of the signed notes beside VRI files.
     """
 
     id: UUID
