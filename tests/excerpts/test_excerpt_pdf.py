@@ -22,8 +22,9 @@ from PIL import Image, ImageChops, ImageStat
 
 from register.excerpts.draw import draw_list
 from register.excerpts.fonts import LayoutError, fit, printable
+from register.excerpts.layout import LAYOUT
 from register.excerpts.render_csv import rows_sha256
-from register.excerpts.render_pdf import LAYOUT, MAX_ROWS, prepare, proof_text, render_pdf
+from register.excerpts.render_pdf import MAX_ROWS, prepare, proof_text, render_pdf
 from register.excerpts.rows import FORMS, ListHead, ListRow
 
 Heads = Callable[..., ListHead]
