@@ -359,3 +359,32 @@ def test_readers_notice_nothing(database: Database, store: Store) -> None:
     assert min(asked) > 20
     with database.psycopg() as connection:
         assert position_of(connection) <= store.head()
+
+
+def test_who_has_begun_to_read_reads_to_the_end_and_others_beside(database: Database, store: Store) -> None:
+    """Given a reader with a position, when the register is built anew, then the switch waits; others go on asking."""
+    people(store, 5)
+    project(database, store)
+    waiting = threading.Event()
+    done: list[bool] = []
+
+    def build() -> None:
+        def progress(what: str, *_: int) -> None:
+            if what == "waiting for readers":
+                waiting.set()
+
+        done.append(rebuild(database, store, progress=progress).switched)
+
+    engine = database.engine.execution_options(isolation_level="REPEATABLE READ")
+    builder = threading.Thread(target=build)
+    with engine.connect() as reading:
+        position = queries.position(reading)
+        builder.start()
+        assert waiting.wait(30), "switched under a reader"
+        with engine.connect() as other:
+            begun = time.monotonic()
+            assert queries.counts(other, date(2026, 5, 1), queries.position(other)) == {"10049": 5}
+            assert time.monotonic() - begun < 5
+        assert queries.counts(reading, date(2026, 5, 1), position) == {"10049": 5}
+    builder.join()
+    assert done == [True]
