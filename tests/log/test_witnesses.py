@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 import pytest
 import sqlalchemy as sa
 
 from register.audit.offline import checks
+from register.cli import app_for
 from register.cli.witness import asgi
 from register.database import Database
 from register.log.brackets import LAG, SKEW
@@ -196,6 +197,14 @@ def test_a_witness_whose_state_is_damaged_says_nothing(log: Log, tmp_path: Path)
         own.add_checkpoint(body)
 
 
+class Ran(NamedTuple):
+    """What a command did."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class BrokenError(Exception):
     """The process died here."""
 
@@ -272,14 +281,17 @@ def tile(folder: Path, path: str, size: int) -> bytes:
         return files.tile(parse_tile(path.removeprefix("tile/")), size)
 
 
-def test_the_command_pulls_compares_and_prints_one_line(log: Log, tmp_path: Path) -> None:
+def test_the_command_pulls_compares_and_prints_one_line(
+    log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = tmp_path / "own"
+    monkeypatch.chdir(tmp_path)
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "register", "witness", *words, "--state", str(state)]
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("CVR_")}
-        environ["PYTHONPATH"] = str(Path.cwd())
-        return subprocess.run(command, capture_output=True, text=True, env=environ, cwd=tmp_path, check=False)
+    def run(*words: str) -> Ran:
+        command = ["witness", *words, "--state", str(state)]
+        status = app_for(command)(command, standalone_mode=False)
+        said = capsys.readouterr()
+        return Ran(status or 0, said.out, said.err)
 
     first = log.seal(9)
     assert run("once", str(log.folder)).returncode == 1  # whose log it is, nobody said
@@ -465,12 +477,11 @@ def test_a_log_and_its_witness_killed_again_and_again_hold_one_history(log: Log,
         environ = os.environ | {"PYTHONPATH": str(Path.cwd())}
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environ) as process:
             assert process.stdout is not None
-            assert process.stdout.readline()
+            said = [process.stdout.readline(), process.stdout.readline()]
             time.sleep(0.05 + 0.07 * turn)
             process.send_signal(signal.SIGKILL)
-            for line in process.stdout.read().splitlines():
-                said = json.loads(line) if line.endswith(b"}") else {}
-                for size, root in said.items():
+            for line in (*said, *process.stdout.read().splitlines(keepends=True)):
+                for size, root in json.loads(line if line.endswith(b"}\n") else b"{}").items():
                     assert seen.setdefault(int(size), root) == root
     log.events.record(max(seen))
     own = witness(tmp_path / "w")
