@@ -307,7 +307,7 @@ async def read_receipts(person: str, system: CurrentSystem, caller: CurrentCalle
 # --- a sender -------------------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/signed-requests", responses=problems.responses(401, 403, 422, 503) | answers(Page[SignedRequest]))
+@router.get("/v1/signed-requests", responses=problems.responses(401, 403, 404, 422, 503) | answers(Page[SignedRequest]))
 def read_signed_requests(
     request: Request,
     system: CurrentSystem,
