@@ -17,6 +17,7 @@ MODULES: Final = (
     "audit/offline/command.py",
     "audit/offline/ed25519.py",
     "audit/offline/exported.py",
+    "audit/offline/form.py",
     "audit/offline/lists.py",
     "audit/offline/signed.py",
     "audit/offline/trust.py",

@@ -7,6 +7,7 @@ files. Every check reads its input once, as a stream.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -81,6 +82,7 @@ class _Pass:
         self.roots: dict[int, list[bytes]] = {}
         for one in checkpoints:
             self.roots.setdefault(one.size, []).append(one.root)
+        self._sizes = sorted(self.roots)
         self.records = Stack()
         self.published: Stack | None = None
         self.last_good = 0
@@ -92,8 +94,8 @@ class _Pass:
         yield from self._at_size()
         rest, source = iter(lines), None if entries is None else iter(entries)
         hashed = sha256
-        while batch := list(islice(rest, self._room())):
-            found = [hashed(line.removesuffix(b"\n")).digest() for line in batch]
+        # no line is kept: a thousand long ones would not be flat
+        while found := [hashed(line.removesuffix(b"\n")).digest() for line in islice(rest, self._room())]:
             leaves = [hashed(b"\0" + entry).digest() for entry in found]
             if source is None:
                 self.records.extend(leaves)
@@ -110,11 +112,14 @@ class _Pass:
             yield Finding("records are missing at the end", self.records.size + 1)
         elif self.records.size > largest:
             yield Finding("records beyond the largest checkpoint", largest + 1)
+        elif source is not None and next(source, None) is not None:
+            yield Finding("entries are published beyond the records", largest + 1)
 
     def _room(self) -> int:
         """How many records come before the next size at which a root is compared, at most a batch."""
         size = self.records.size
-        return min((at - size for at in self.roots if size < at < size + _BATCH), default=_BATCH)
+        at = bisect_right(self._sizes, size)
+        return _BATCH if at == len(self._sizes) else min(self._sizes[at] - size, _BATCH)
 
     def _one_by_one(self, found: list[bytes], leaves: list[bytes], published: list[bytes]) -> Iterator[Finding]:
         for number, (entry, leaf) in enumerate(zip(found, leaves, strict=True)):

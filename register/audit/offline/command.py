@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from register.audit.offline.exported import check_export
+from register.audit.offline.form import NotAnExportError
 from register.audit.offline.lists import WRONG, Standing, check_file
-from register.audit.offline.verdict import NotAnExportError
 from register.log.policy import Policy, PolicyError, parse_policy
 
 
@@ -29,10 +29,15 @@ def main(arguments: list[str] | None = None) -> int:
         "--checkpoint", type=Path, action="append", default=[], help="a checkpoint kept from elsewhere; any number"
     )
     parser.add_argument("--policy", type=Path, help="who must have cosigned (C2SP tlog-policy), as published elsewhere")
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="FOLDER",
+        help="what was not handed out: a folder of personal/, or personal, or register; any number",
+    )  # fmt: skip
     asked = parser.parse_args(arguments)
     try:
         notes = tuple(path.read_bytes() for path in asked.checkpoint)
-        verdict = check_export(asked.folder, key_line(asked.key), notes, _progress, policy_of(asked.policy))
+        policy = policy_of(asked.policy)
+        verdict = check_export(asked.folder, key_line(asked.key), notes, _progress, policy, without=asked.without)
     except (NotAnExportError, PolicyError, OSError) as error:
         print(f"cannot be checked: {error}", file=sys.stderr)
         return 1
@@ -75,7 +80,10 @@ def key_line(text: str | None) -> str | None:
     """A key line as given, or as it stands in the file that is named. Raises OSError."""
     if text is None or text.count("+") >= 2:
         return text
-    return Path(text).read_text(encoding="utf-8").strip()
+    try:
+        return Path(text).read_text(encoding="utf-8").strip()
+    except ValueError:
+        raise OSError("the file with the key holds none") from None
 
 
 def policy_of(path: Path | None) -> Policy | None:

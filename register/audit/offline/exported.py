@@ -2,23 +2,35 @@
 
 What is trusted is the log's key, got on another way than the files, and checkpoints that somebody kept. The rest must
 fit: every record gives the public entry of its position; the entries give the root that was signed at every size; time
-does not go back; the same records stand in their streams, numbered 1, 2, 3 …; every personal part is the one its record
-vouches for.
+does not go back; the same records stand in their streams, each stream once and numbered 1, 2, 3 …, in their one form;
+every personal part is the one its record vouches for.
+
+That two files hold the same records is seen by sums of hashes, one for each layout. The hashes have a key that is drawn
+anew for each check, after the files were made: without it, other records with the same sum could be found.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from register.audit.offline.checks import check_records
+from register.audit.offline.form import (
+    NotAnExportError,
+    files_of,
+    lines_of,
+    placed,
+    read_index,
+    read_record,
+)
 from register.audit.offline.signed import check_quorum, check_signatures, retired, trusted_keys
 from register.audit.offline.trust import Turn, turn_of
-from register.audit.offline.verdict import DAMAGED, Check, NotAnExportError, Verdict, lines_of
+from register.audit.offline.verdict import DAMAGED, Check, Verdict
 from register.log.brackets import Span
 from register.log.policy import Policy
 
@@ -38,49 +50,53 @@ def check_export(
     seen: tuple[bytes, ...] = (),
     progress: Progress = lambda _what, _done, _all: None,
     policy: Policy | None = None,
+    *,
+    without: Collection[str] = (),
+    draw: Callable[[int], bytes] = os.urandom,
 ) -> Verdict:
     """Check an export. ``key``: the log's verifier key line, of which one is sure; ``seen``: notes kept from elsewhere.
 
     Without ``key`` the logs of the ``policy`` count, else the export's own key, and the verdict says so. With a policy
     its witnesses must have cosigned the newest checkpoint, and no record may claim a time that their times rule out.
-    Raises :class:`NotAnExportError`.
+    ``without``: folders that were not handed out (``court`` of ``personal/``, ``personal``, ``register``): they are not
+    looked for, and the verdict says so. ``draw`` gives random bytes. Raises :class:`NotAnExportError`.
     """
-    index = _index(folder)
-    files, whole = _check_files(folder, index)
+    index = read_index(folder)
+    files = _check_files(folder, index, without)
     trusted = trusted_keys(index, key, policy)
     signed, checkpoints, witnessed = check_signatures(folder, index, trusted, seen, policy)
     if key is None and (policy is None or not policy.logs):
         signed.notes.append("the key is the export's own: compare it with the one that was published elsewhere")
         signed.notes.append(index["key"])
-    records = _Records(folder, index, [] if witnessed is None else witnessed.spans())
+    secret = draw(32)
+    # what was signed, or else what there are public entries for, says where reading ends
+    size = checkpoints[0].size if signed.ok and checkpoints else index["entries"]["bytes"] // 32
+    records = _Records(folder, index, [] if witnessed is None else witnessed.spans(), min(size, index["size"]), secret)
     compared = Check("every record is the one published, under every root that was signed")
     found = check_records(records.lines(progress), checkpoints, records.entries())
     for finding in found:
         compared.add(finding.what, finding.position)
     compared.count = records.count
     signed.findings += retired(folder, trusted, records.turns)
-    streams, personal = _check_streams(folder, index, records.total, progress, whole=whole and compared.ok)
+    by_stream = _Streams(folder, index, without, secret)
+    streams, personal = by_stream.check(records.total if compared.ok else None, progress)
     checks = [files, signed, compared, records.order, streams, personal]
     if witnessed is not None:
         checks[2:2] = [check_quorum(witnessed, checkpoints[:1], index["size"])]
         checks[5:5] = [records.times]
-    return Verdict(index["size"], index["origin"], checks)
+    return Verdict(index["size"], index["origin"], checks, tuple(sorted(without)))
 
 
-def _index(folder: Path) -> dict[str, Any]:
-    try:
-        index: dict[str, Any] = json.loads((folder / "export.json").read_bytes())
-        if index["format"] != 1:
-            raise NotAnExportError("this export has a form of its own time: take the check that came with it")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NotAnExportError(f"no export: {type(error).__name__} in export.json") from None
-    return index
+def _left_out(described: dict[str, Any], without: Collection[str]) -> bool:
+    return not set(without).isdisjoint(described["file"].split("/")[:-1])
 
 
-def _check_files(folder: Path, index: dict[str, Any]) -> tuple[Check, bool]:
+def _check_files(folder: Path, index: dict[str, Any], without: Collection[str]) -> Check:
     """Each file is there and has its digest: a damaged disk, told from a changed history."""
     check = Check("every file is there, and whole")
-    for described in _files(index):
+    for described in files_of(index):
+        if _left_out(described, without):
+            continue
         check.count += 1
         digest = sha256()
         try:
@@ -92,29 +108,25 @@ def _check_files(folder: Path, index: dict[str, Any]) -> tuple[Check, bool]:
             continue
         if digest.hexdigest() != described["sha256"]:
             check.add(f"{described['file']}: not the file that was exported")
-    return check, check.ok
-
-
-def _files(index: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from index["records"]
-    yield index["entries"]
-    yield index["checkpoints"]
-    for part in index["parts"]:
-        yield part["streams"]
-        yield from part["personal"].values()
-        yield part["register"]
+    return check
 
 
 class _Records:
     """The records by position: read once, on the way into the tree."""
 
-    def __init__(self, folder: Path, index: dict[str, Any], spans: list[Span]) -> None:
+    def __init__(self, folder: Path, index: dict[str, Any], spans: list[Span], size: int, secret: bytes) -> None:
         self._folder = folder
         self._index = index
+        self._size = size
+        self._secret = secret
         self._spans = iter(spans)
         self._span = Span(0, b"", b"")
         self.turns: list[Turn] = []
         self.times = Check("no record claims a time that the witnesses' times rule out")
+        bounds = [0, *(span.last for span in spans if span.last < 1 << 62)]
+        if len(bounds) > 1:
+            apart = max(later - earlier for earlier, later in pairwise(bounds))
+            self.times.notes.append(f"cosigned checkpoints: {len(bounds) - 1:,}, at most {apart:,} events apart")
         self.count = 0
         #: Sum of the hashes of (position, record), in whatever order they are added up.
         self.total = 0
@@ -132,15 +144,18 @@ class _Records:
                     if self.count % 50_000 == 0:
                         progress("records", self.count, self._index["size"])
                     yield line
+                    if self.count > self._size:  # one too many is enough to know
+                        self.order.count = self.count
+                        return
             except DAMAGED:
                 self.order.add(f"{described['file']} cannot be read to its end", self.count + 1)
-                for _ in range(described["lines"] - (self.count - begun)):
+                for _ in range(min(described["lines"] - (self.count - begun), self._size - self.count)):
                     self.count += 1
                     yield b""
         self.order.count = self.count
 
     def _take(self, line: bytes, last: bytes) -> None:
-        self.total += _place_of(self.count, line)
+        self.total += _place_of(self._secret, self.count, line)
         if not line:
             self.order.add("the record is missing", self.count)
         elif not line.startswith(_AT_BEGINS):
@@ -177,52 +192,93 @@ class _Records:
             return
 
 
-def _check_streams(
-    folder: Path, index: dict[str, Any], total: int, progress: Progress, *, whole: bool
-) -> tuple[Check, Check]:
-    """The same records by stream, each stream numbered 1, 2, 3 …, and their personal parts."""
-    streams = Check("the same records stand in their streams, numbered 1, 2, 3 …")
-    personal = Check("every personal part is the one its record vouches for")
-    found = 0
-    absent: set[str] = set()
-    for part in index["parts"]:
+class _Streams:
+    """The same records by stream, each stream once and numbered 1, 2, 3 …, and their personal parts."""
+
+    def __init__(self, folder: Path, index: dict[str, Any], without: Collection[str], secret: bytes) -> None:
+        self._folder = folder
+        self._index = index
+        self._without = without
+        self._secret = secret
+        self._streams = Check("the same records stand in their streams, numbered 1, 2, 3 …")
+        self._personal = Check("every personal part is the one its record vouches for")
+        self._absent: set[str] = set()
+        self._found = 0
+        self._linked: set[str] = set()
+        self._last = ("", 0, 0)
+
+    def check(self, total: int | None, progress: Progress) -> tuple[Check, Check]:
+        """Read all parts. ``total``: of the records by position; None when those are wrong already."""
+        *ranges, linked = self._index["parts"]
+        for part in (linked, *ranges):  # the few streams of the last part stand in no other
+            self._part(part, apart=part is linked)
+            if part is linked:
+                self._last = ("", 0, 0)
+            progress("streams", self._streams.count, self._index["size"])
+        if total is not None and self._found % _MODULUS != total % _MODULUS:
+            self._streams.add("the records by stream are not those by position")
+        if self._absent:
+            kinds = ", ".join(sorted(self._absent))
+            self._personal.notes.append(f"not in this export, and not checked: what was sent by {kinds}")
+        return self._streams, self._personal
+
+    def _part(self, part: dict[str, Any], *, apart: bool) -> None:
         with ExitStack() as stack:
-            held = _Personal(folder, part, personal, stack, absent)
-            stream, version = "", 0
+            held = _Personal(self._folder, part, self._personal, stack, self._absent, self._without)
             try:
-                for line in lines_of(folder, part["streams"]):
-                    streams.count += 1
-                    position, record = _placed(line, b',"record":')
-                    found += _place_of(position, record)
-                    state = _read(record)
-                    if state is None:
+                for line in lines_of(self._folder, part["streams"]):
+                    self._streams.count += 1
+                    if self._streams.count > self._index["size"]:
+                        self._streams.add("there are more records by stream than by position")
+                        return
+                    position, record = placed(line, b',"record":')
+                    self._found += _place_of(self._secret, position, record)
+                    try:
+                        read = read_record(record)
+                    except ValueError:
+                        self._streams.add("not a record in its one form", position)
                         continue
-                    version = version + 1 if state["id"] == stream else 1
-                    stream = state["id"]
-                    if state["v"] != version:
-                        streams.add(f"stands as number {state['v']} of its stream, not {version}", position)
-                        version = state["v"]
-                    held.compare(position, state["state"])
+                    self._place(read, position, apart=apart)
+                    held.compare(position, read["state"])
                 held.finish()
-            except (*DAMAGED, ValueError, KeyError, TypeError):
-                streams.add(f"{part['streams']['file']} cannot be read to its end")
-        progress("streams", streams.count, index["size"])
-    if whole and found % _MODULUS != total % _MODULUS:
-        streams.add("the records by stream are not those by position")
-    if absent:
-        personal.notes.append(f"not in this export, and not checked: what was sent by {', '.join(sorted(absent))}")
-    return streams, personal
+            except (*DAMAGED, ValueError):
+                self._streams.add(f"{part['streams']['file']}, or what is personal in it, cannot be read to its end")
+
+    def _place(self, read: dict[str, Any], position: int, *, apart: bool) -> None:
+        """Compare a record's place with that of the record before it."""
+        stream, version, before = self._last
+        if read["id"] == stream:
+            if read["v"] != version + 1:
+                self._streams.add(f"stands as number {read['v']} of its stream, not {version + 1}", position)
+            elif position <= before:
+                self._streams.add("stands in its stream behind a later event", position)
+        else:
+            if read["v"] != 1:
+                self._streams.add(f"stands as number {read['v']} of its stream, not 1", position)
+            if read["id"] < stream or (not apart and read["id"] in self._linked):
+                self._streams.add("its stream stands in two places, or out of order", position)
+            if apart:
+                self._linked.add(read["id"])
+        self._last = (read["id"], read["v"], position)
 
 
 class _Personal:
     """The personal parts of a range of streams, by kind of sender, each read along with the records."""
 
-    def __init__(self, folder: Path, part: dict[str, Any], check: Check, stack: ExitStack, absent: set[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        part: dict[str, Any],
+        check: Check,
+        stack: ExitStack,
+        absent: set[str],
+        without: Collection[str],
+    ) -> None:
         self._check = check
         self._absent = absent
         self._sources = {}
         for kind, described in part["personal"].items():
-            if (folder / described["file"]).exists():
+            if (folder / described["file"]).exists() and not _left_out(described, without):
                 lines = lines_of(folder, described)
                 stack.callback(lines.close)
                 self._sources[kind] = lines
@@ -242,7 +298,7 @@ class _Personal:
         if line is None:
             self._check.add("the personal part is missing", position)
             return
-        at, part = _placed(line, b',"personal":')
+        at, part = placed(line, b',"personal":')
         if at != position:
             self._check.add("the personal part is missing, or another stands in its place", position)
         elif vouched != f"sha256:{sha256(part).hexdigest()}":
@@ -253,7 +309,7 @@ class _Personal:
         for lines in self._sources.values():
             line = next(lines, None)
             if line is not None:
-                self._check.add("a personal part that belongs to no record", _placed(line, b',"personal":')[0])
+                self._check.add("a personal part that belongs to no record", placed(line, b',"personal":')[0])
 
 
 def kind_of(source: str) -> str:
@@ -262,20 +318,5 @@ def kind_of(source: str) -> str:
     return source.removeprefix(prefix).partition(":")[0] if source.startswith(prefix) else "register"
 
 
-def _placed(line: bytes, between: bytes) -> tuple[int, bytes]:
-    """``{"position":N,"…":X}`` as N and the bytes of X. Raises ValueError."""
-    at = line.index(between)
-    return int(line[len(b'{"position":') : at]), line[at + len(between) : -1]
-
-
-def _place_of(position: int, record: bytes) -> int:
-    return int.from_bytes(sha256(position.to_bytes(8, "big") + sha256(record).digest()).digest(), "big")
-
-
-def _read(record: bytes) -> dict[str, Any] | None:
-    """A record as JSON; None for what is none, which the comparison by position names."""
-    try:
-        read = json.loads(record)
-    except ValueError:
-        return None
-    return read if isinstance(read, dict) and {"id", "v", "state"} <= read.keys() else None
+def _place_of(secret: bytes, position: int, record: bytes) -> int:
+    return int.from_bytes(sha256(secret + position.to_bytes(8, "big") + sha256(record).digest()).digest(), "big")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from register.audit.offline.checks import Finding
+from register.audit.offline.form import NotAnExportError, lines_of, read_json
 from register.audit.offline.trust import Keys, Turn, Witnessed, turn_of
-from register.audit.offline.verdict import DAMAGED, Check, NotAnExportError, lines_of
-from register.log.note import Checkpoint, NoteError, VerifierKey, parse_checkpoint, parse_key, parse_note
+from register.audit.offline.verdict import DAMAGED, Check
+from register.log.note import LARGEST_NOTE, Checkpoint, NoteError, VerifierKey, parse_checkpoint, parse_key, parse_note
 from register.log.policy import Policy
+
+#: What a list of checkpoints may raise that is none.
+_UNREADABLE: Final = (*DAMAGED, ValueError, KeyError, TypeError, AttributeError, NoteError)
 
 
 def trusted_keys(index: dict[str, Any], key: str | None, policy: Policy | None) -> list[VerifierKey]:
@@ -32,16 +35,17 @@ def check_signatures(
     listed: list[Checkpoint] = []
     try:
         for line in lines_of(folder, index["checkpoints"]):
-            note = json.loads(line)["note"].encode()
-            listed.append(parse_checkpoint(parse_note(note).text))
+            note = read_json(line)["note"].encode()
+            head = parse_checkpoint(parse_note(note).text)
+            if head.origin != index["origin"] or not (listed[-1].size if listed else -1) < head.size <= index["size"]:
+                check.add("the list of checkpoints is not in order, or holds one of another log")
+                break
+            listed.append(head)
             if witnessed is not None:
                 witnessed.take(note)
-    except (*DAMAGED, ValueError, KeyError, TypeError, NoteError):
+    except _UNREADABLE:
         check.add("the list of checkpoints cannot be read")
-    try:
-        newest = (folder / "checkpoint").read_bytes()
-    except OSError:
-        newest = b""
+    newest = _newest(folder)
     checkpoints = []
     for note, found in zip((newest, *seen), _verified(folder, index, trusted, (newest, *seen)), strict=True):
         check.count += 1
@@ -51,9 +55,18 @@ def check_signatures(
         checkpoints.append(found)
         if witnessed is not None:
             witnessed.take(note)
-    if checkpoints and checkpoints[0].size != index["size"]:
-        check.add("the newest checkpoint is of another size than the export says")
+    if checkpoints and (checkpoints[0].size, checkpoints[0].origin) != (index["size"], index["origin"]):
+        check.add("the newest checkpoint is of another size or log than the export says")
     return check, checkpoints + listed, witnessed
+
+
+def _newest(folder: Path) -> bytes:
+    """The newest checkpoint; nothing when it cannot be read, and no more than a note may have."""
+    try:
+        with (folder / "checkpoint").open("rb") as file:
+            return file.read(LARGEST_NOTE + 1)
+    except OSError:
+        return b""
 
 
 def _verified(
@@ -93,17 +106,14 @@ def _turns(folder: Path, index: dict[str, Any]) -> list[Turn]:
 
 def _notes(folder: Path, index: dict[str, Any]) -> list[bytes]:
     try:
-        return [json.loads(line)["note"].encode() for line in lines_of(folder, index["checkpoints"])]
-    except (*DAMAGED, ValueError, KeyError, TypeError):
+        return [read_json(line)["note"].encode() for line in lines_of(folder, index["checkpoints"])]
+    except _UNREADABLE:
         return []
 
 
 def retired(folder: Path, trusted: list[VerifierKey], turns: list[Turn]) -> list[Finding]:
     """A newest checkpoint that only a key signed which the history under it retires."""
-    try:
-        note = (folder / "checkpoint").read_bytes()
-    except OSError:
-        return []
+    note = _newest(folder)
     keys = Keys(trusted)
     if isinstance(_head_of(keys, note), NoteError):  # named already, or signed by a key that came later
         return []

@@ -7,12 +7,12 @@ event that retires it a key counts no more.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from register.audit.offline.ed25519 import verify
+from register.audit.offline.form import read_json
 from register.log.brackets import Span, spans
 from register.log.note import (
     Checkpoint,
@@ -27,7 +27,9 @@ from register.log.note import (
 )
 from register.log.policy import Policy
 
-_EVENTS: Final = (b'"topic":"ba.cvr.log-key-announced.v1"', b'"topic":"ba.cvr.log-key-retired.v1"')
+_ANNOUNCED: Final = "ba.cvr.log-key-announced.v1"
+_RETIRED: Final = "ba.cvr.log-key-retired.v1"
+_WORDS: Final = tuple(f'"topic":"{topic}"'.encode() for topic in (_ANNOUNCED, _RETIRED))
 _SOURCE: Final = "urn:cvr:register"
 
 
@@ -43,15 +45,14 @@ class Turn:
 def turn_of(position: int, record: bytes) -> Turn | None:
     """What a record says about the keys of the log; None for nearly all, which say nothing about them."""
     # The topic is the last member but one, and follows the state, which may hold any text; so JSON decides.
-    if _EVENTS[0] not in record and _EVENTS[1] not in record:
+    if _WORDS[0] not in record and _WORDS[1] not in record:
         return None
     try:
-        read = json.loads(record)
-        topic, state = read["topic"].encode(), read["state"]
-        retired = topic in _EVENTS[1]
-        if (not retired and topic not in _EVENTS[0]) or state["source"] != _SOURCE:
+        read = read_json(record)
+        topic, state = read["topic"], read["state"]
+        if topic not in (_ANNOUNCED, _RETIRED) or state["source"] != _SOURCE:
             return None
-        return Turn(position, parse_key(state["data"]["key"]), retired)
+        return Turn(position, parse_key(state["data"]["key"]), topic == _RETIRED)
     except (ValueError, KeyError, TypeError, AttributeError, NoteError):
         return None
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
-from collections.abc import Generator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from register.audit.offline.checks import Finding
 
@@ -47,6 +44,8 @@ class Verdict:
     size: int
     origin: str
     checks: list[Check]
+    #: What was not to be checked, because it was not handed out.
+    without: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -71,19 +70,10 @@ class Verdict:
                 said.append(f"         and {check.more:,} more")
         if self.ok:
             said.append(f"OK: all {self.size:,} events of {self.origin} are those that were signed.")
+            if self.without:
+                said.append(f"    Not looked for, as it was asked: {', '.join(self.without)}.")
         elif self.first_position is not None:
             said.append(f"NOT OK: the first bad position is {self.first_position}.")
         else:
             said.append("NOT OK.")
         return said
-
-
-class NotAnExportError(Exception):
-    """The folder holds no export that this program can read."""
-
-
-def lines_of(folder: Path, described: dict[str, Any]) -> Generator[bytes, None, None]:
-    """The lines of a file, without their ends. Raises what is in :data:`DAMAGED`."""
-    with gzip.open(folder / described["file"], "rb") as lines:
-        for line in lines:
-            yield line.removesuffix(b"\n")
