@@ -76,7 +76,10 @@ async def test_a_rehearsal_says_so_in_every_answer(system: System) -> None:
 async def test_ready_means_not_far_behind(system: System) -> None:
     async with client_of(system) as client:
         ready = await client.get("/readyz")
-    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "lag": {"projection": 0, "log": 0}})
+    assert (ready.status_code, ready.json()) == (
+        200,
+        {"status": "ready", "lag": {"projection": 0, "log": 0, "inspection": 0}},
+    )
     async with client_of(dataclasses.replace(system, lags={"log": lambda: 10**6})) as client:
         behind = await client.get("/readyz")
     assert (behind.status_code, behind.json()["detail"]) == (503, "Catching up: log is 1000000 events behind")

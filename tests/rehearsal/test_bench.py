@@ -23,6 +23,7 @@ TINY = {
     "intake-single": 60,
     "projection": 900,
     "inspection": 900,
+    "rebuild": 900,
     "replay": 600,
     "asof": 900,
     "register-page": 900,
