@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -17,11 +17,19 @@ import msgspec
 from register.audit.export.files import Described, Part
 from register.audit.export.writing import kind_of
 from register.audit.reading import Row
+from register.audit.verify.folding import NAMES
 from register.log.record import personal_digest
 
 
 class MissingMandateError(Exception):
     """The personal parts of a kind of sender are not in this export: the law cannot be folded without them."""
+
+
+class TablesError(Exception):
+    """A file of ``register/`` holds what no table of the register does. Names the file."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(f"{file} holds a line that is no row of the register")
 
 
 class _State(msgspec.Struct, gc=False):
@@ -52,6 +60,13 @@ class _Held(msgspec.Struct, gc=False):
 
 _placed: Final = msgspec.json.Decoder(_Placed).decode
 _held: Final = msgspec.json.Decoder(_Held).decode
+#: A value of a row; audit entries have one more, their document (base64 of JSON).
+_Value = str | int | bool | None
+_table_line: Final[Callable[[bytes], dict[Any, list[Any]]]] = msgspec.json.Decoder(
+    dict[Literal["stretch", "audit"], list[_Value]]
+).decode
+#: Values in a row: of stretches (``folding.NAMES``), of audit entries (``folding.TABLES``).
+_VALUES: Final = {"stretch": len(NAMES), "audit": 16}
 _text: Final = msgspec.json.Decoder(str).decode
 
 
@@ -68,9 +83,12 @@ def rows_of_part(folder: Path, part: Part) -> Iterator[tuple[UUID, list[Row]]]:
 
 
 def tables_of_part(folder: Path, part: Part) -> Iterator[tuple[str, list[Any]]]:
-    """By person, what the register's tables said: stretches, audit entries; each row as JSON holds it."""
+    """By person, what the register's tables said: stretches, audit entries; each row as JSON holds it.
+
+    Raises :class:`TablesError` where a line is none.
+    """
     with ExitStack() as stack:
-        lines = (msgspec.json.decode(line) for line in _lines(folder, part.register, stack))
+        lines = (_told(line, part.register.file) for line in _lines(folder, part.register, stack))
         named = ((_person(line), line) for line in lines)
         for person, group in groupby(named, itemgetter(0)):
             rows: dict[str, list[Any]] = {"stretch": [], "audit": []}
@@ -80,7 +98,19 @@ def tables_of_part(folder: Path, part: Part) -> Iterator[tuple[str, list[Any]]]:
             yield person, list(rows.values())
 
 
-def _person(line: dict[str, list[Any]]) -> str:
+def _told(line: bytes, file: str) -> dict[Any, list[Any]]:
+    """A row of one of the two tables, with as many values as it must have, the first a person."""
+    try:
+        told = _table_line(line)
+    except (msgspec.MsgspecError, RecursionError):
+        raise TablesError(file) from None
+    for kind, row in told.items():
+        if len(told) == 1 and len(row) == _VALUES[kind] and isinstance(row[0], str):
+            return told
+    raise TablesError(file)
+
+
+def _person(line: dict[Any, list[Any]]) -> str:
     (row,) = line.values()
     return str(row[0])
 

@@ -21,10 +21,10 @@ from uuid import UUID
 import msgspec
 
 from register.audit.export.files import Index, Part, read_index
-from register.audit.export.reading import rows_of_part, tables_of_part
+from register.audit.export.reading import TablesError, rows_of_part, tables_of_part
 from register.audit.export.redrawing import Redrawn
 from register.audit.processes import Workers
-from register.audit.reading import decoded, together
+from register.audit.reading import Row, decoded, together
 from register.audit.verify.findings import Check, Findings, Report, concluded
 from register.audit.verify.folding import Folded, fold
 from register.audit.verify.streams import Compared, compare
@@ -36,9 +36,11 @@ from register.law.events import (
     ElectionConcluded,
     Event,
     ExcerptDrawn,
+    JmbReplaced,
     PollingStation,
     PollingStationAbolished,
     RollFrozen,
+    subject_of,
 )
 from register.law.persons import persons
 from register.law.rolls import Roll, RollEntry, residence_of, roll_of, stand
@@ -74,26 +76,31 @@ class _Line(msgspec.Struct, array_like=True, gc=False):
 def refold(folder: Path, municipalities: Collection[str], *, processes: int, progress: Progress) -> Report:
     """Fold everything again and compare (Art. 3.2, 3.6). ``municipalities``: the codes of all municipalities.
 
-    Raises ``MissingMandateError`` when personal parts are not there; ValueError, OSError and msgspec errors for files
-    that are not what was exported, which the check without ``--replay`` names.
+    What cannot be read by this program (events, rows of the register), and what stands in the wrong part, is found and
+    named. Raises ``MissingMandateError`` when personal parts are not there; ValueError, OSError and msgspec errors for
+    files that are not what was signed, which the check without ``--replay`` names.
     """
     index = read_index(folder)
-    stations, elections = _common(folder, index)
+    stations, elections, joined = _common(folder, index)
     compared = Compared()
+    if index.position < index.size:
+        compared.register.add("from here on the register of this export knows no event", index.position + 1)
     with tempfile.TemporaryDirectory() as scratch:
-        maker = (Refolder, (folder, index.position, stations, elections, sorted(municipalities), Path(scratch)))
+        maker = (Refolder, (folder, index.position, stations, elections, sorted(municipalities), Path(scratch), joined))
         with Workers(processes, {"refold": maker}) as workers:
             for number, part in enumerate(workers.each("refold", list(enumerate(index.parts))), 1):
                 compared.add(part)
                 progress("law, folded again", number, len(index.parts))
         rolls, lists = _check_rolls(Path(scratch), elections, progress)
     what = "the register of the export is what its events give, on all days, at every position"
+    readable = "every event can be read, and stands where it is folded with those it is linked to"
     audit = "deletions and reinstatements are those the events give"
     return Report(
         head=index.size,
         position=index.position,
         sealed=index.size,
         checks=[
+            concluded("events", readable, index.size, "events", compared.filed),
             concluded("register", what, compared.stretches, "stretches", compared.register),
             concluded("audit-log", audit, compared.entries, "entries", compared.audit),
             rolls,
@@ -102,17 +109,19 @@ def refold(folder: Path, municipalities: Collection[str], *, processes: int, pro
     )
 
 
-def _common(folder: Path, index: Index) -> tuple[list[Event], dict[str, _Concluded]]:
-    """What every part needs: the events about polling stations, and the elections that were concluded."""
+def _common(folder: Path, index: Index) -> tuple[list[Event], dict[str, _Concluded], frozenset[str]]:
+    """What every part needs: the events about polling stations, the elections that were concluded, linked subjects."""
     stations: list[Event] = []
     elections: dict[str, _Concluded] = {}
     drawn: list[tuple[int, ExcerptDrawn]] = []
-    topics = {kind.TOPIC for kind in (*_STATIONS, *_ACTS)}
+    joined: set[str] = set()
+    topics = {JmbReplaced.TOPIC} | {kind.TOPIC for kind in (*_STATIONS, *_ACTS)}
     for part in index.parts:
         for _, rows in rows_of_part(folder, part):
             if not any(row[4] in topics for row in rows):
                 continue
-            events = decoded(rows)
+            events = decoded(rows, [])  # what cannot be read is named where its part is folded
+            joined |= {f"jmb:{event.data.new_jmb}" for event in events if isinstance(event.data, JmbReplaced)}
             if any(isinstance(event.data, _STATIONS) for event in events):
                 stations += events
             else:
@@ -121,7 +130,7 @@ def _common(folder: Path, index: Index) -> tuple[list[Event], dict[str, _Conclud
     for position, excerpt in drawn:
         if excerpt.election in elections:
             elections[excerpt.election].drawn.append((position, excerpt))
-    return stations, elections
+    return stations, elections, frozenset(joined)
 
 
 def _take_election(elections: dict[str, _Concluded], events: Iterable[Event]) -> None:
@@ -149,31 +158,59 @@ class Refolder:
         elections: dict[str, _Concluded],
         municipalities: Collection[str],
         scratch: Path,
+        joined: Collection[str] = (),
     ) -> None:
         self._folder = folder
+        self._joined = joined
         self._position = position
         self._scratch = scratch
-        self._rolls = [_RollMaker(name, each, stations, municipalities) for name, each in sorted(elections.items())]
+        self._rolls = [
+            _RollMaker(number, each, stations, municipalities)
+            for number, (_, each) in enumerate(sorted(elections.items()), 1)
+        ]
 
     def __call__(self, task: tuple[int, Part]) -> Compared:
         """Fold one part."""
         number, part = task
         compared = Compared()
         linked = part.streams.file.endswith(f"/{LINKED}.jsonl.gz")
-        streams = ((str(stream), decoded(rows)) for stream, rows in rows_of_part(self._folder, part))
-        if linked:
-            self._linked(dict(streams), part, compared)
-        else:
-            named = ((stream, [events]) for stream, events in streams)
-            for stream, (found, tables) in together(named, tables_of_part(self._folder, part)):
-                events = found[0] if found else []
-                self._compare(stream, fold(self._known(events)), tables, compared)
-                if any(isinstance(event.data, AboutPerson) for event in events):
-                    for roll in self._rolls:
-                        roll.take(UUID(stream), events)
+        try:
+            if linked:
+                found = {str(stream): self._read(rows, compared) for stream, rows in rows_of_part(self._folder, part)}
+                self._linked(found, part, compared)
+            else:
+                self._apart(part, compared)
+        except TablesError as error:
+            compared.register.add(str(error))
         for roll in self._rolls:
             roll.write(self._scratch, number)
         return compared
+
+    def _apart(self, part: Part, compared: Compared) -> None:
+        """The streams of a range: each is a person's, or about none."""
+        streams = rows_of_part(self._folder, part)
+        named = ((str(stream), [self._read(rows, compared)]) for stream, rows in streams)
+        for stream, (found, tables) in together(named, tables_of_part(self._folder, part)):
+            events = found[0] if found else []
+            first = next((event for event in events if self._is_linked(event)), None)
+            if first is not None:
+                compared.filed.add("a link names its stream, and it is not among those that are linked", first.position)
+            self._compare(stream, fold(self._known(events)), tables, compared)
+            if any(isinstance(event.data, AboutPerson) for event in events):
+                for roll in self._rolls:
+                    roll.take(UUID(stream), events)
+
+    def _is_linked(self, event: Event) -> bool:
+        return isinstance(event.data, JmbReplaced) or subject_of(event.data, event.source) in self._joined
+
+    @staticmethod
+    def _read(rows: Sequence[Row], compared: Compared) -> list[Event]:
+        """The events of a stream that this program can read; the others are named."""
+        unreadable: list[int] = []
+        events = decoded(rows, unreadable)
+        for position in unreadable:
+            compared.filed.add("the event cannot be read by this program", position)
+        return events
 
     def _linked(self, streams: dict[str, list[Event]], part: Part, compared: Compared) -> None:
         """The streams that links may connect: folded together, as one may belong to the person of another."""
@@ -208,9 +245,9 @@ class _RollMaker:
     """The share of one part in the roll of one election."""
 
     def __init__(
-        self, name: str, election: _Concluded, stations: Sequence[Event], municipalities: Collection[str]
+        self, number: int, election: _Concluded, stations: Sequence[Event], municipalities: Collection[str]
     ) -> None:
-        self._name = name
+        self._number = number
         self._upto = election.conclusion - 1
         self._roll: Roll = roll_of(election.called, municipalities)
         self._stations = live(event for event in stations if event.position <= self._upto)
@@ -240,7 +277,7 @@ class _RollMaker:
     def write(self, scratch: Path, part: int) -> None:
         """Write the share, in order, to a file of its own."""
         self._lines.sort(key=attrgetter("key"))
-        with (scratch / f"{part:05d}.{self._name}").open("wb") as out:
+        with (scratch / f"{part:05d}.{self._number}").open("wb") as out:
             for line in self._lines:
                 piece = _roll_encoder.encode(line)
                 out.write(len(piece).to_bytes(4, "big") + piece)
@@ -252,7 +289,7 @@ def _check_rolls(scratch: Path, elections: dict[str, _Concluded], progress: Prog
     lists, compared = Findings(), 0
     for number, (name, election) in enumerate(sorted(elections.items()), 1):
         redrawn = Redrawn(election.drawn)
-        rows, digest = _redraw(scratch, name, redrawn)
+        rows, digest = _redraw(scratch, number, redrawn)
         progress("rolls, and their lists", number, len(elections))
         voters += rows
         lists.extend(redrawn.findings)
@@ -271,7 +308,7 @@ def _check_rolls(scratch: Path, elections: dict[str, _Concluded], progress: Prog
     )
 
 
-def _redraw(scratch: Path, election: str, redrawn: Redrawn) -> tuple[int, str]:
+def _redraw(scratch: Path, election: int, redrawn: Redrawn) -> tuple[int, str]:
     """Rows and SHA-256 of a roll, its shares merged; its lists are compared on the way."""
     digest, rows = hashlib.sha256(), 0
     with ExitStack() as stack:
