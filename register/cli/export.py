@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from register.api.system import System
 from register.app.http import build
 from register.app.parts import calm_collector, make_sealer
 from register.audit.export.writing import NothingSealedError
@@ -16,6 +17,8 @@ from register.cli.clock import current_clock
 from register.cli.steps import Steps
 from register.log.keys import open_key
 from register.log.sealer import SealError
+from register.projection.following import Follower, StoppedError
+from register.projection.projector import RivalProjectorError, UnfaithfulTablesError, position_of
 from register.settings import read_settings
 
 
@@ -31,6 +34,7 @@ def export(
             make_sealer(settings, system.database, system.store, clock, system.entropy).seal()
         except SealError as error:
             print(f"The log does not go on, the export ends with its newest checkpoint: {error}", file=sys.stderr)
+        _follow(system)
         if system.cosigning is not None:
             system.cosigning.ask()
         key = str(open_key(settings.log_key, settings.origin, system.entropy).key)
@@ -49,3 +53,20 @@ def export(
     print(
         "streams/ and register/ name no one in the first and everyone in the second: hand out what the mandate allows."
     )
+
+
+def _follow(system: System) -> None:
+    """Bring the register's tables to the end of the history: a register that lags would be found when it is replayed.
+
+    With a server running, whoever comes first does it.
+    """
+    head = system.store.head()
+    with system.database.psycopg() as connection:
+        follower = Follower(connection, system.store)
+        try:
+            while position_of(connection) < head and follower.turn():
+                pass
+        except RivalProjectorError:
+            pass  # a worker follows, and is as fast
+        except (StoppedError, UnfaithfulTablesError) as error:
+            print(f"The register of this export does not go to its end. {error}", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,8 @@ from typer.testing import CliRunner
 from register.app.http import build
 from register.app.parts import make_sealer
 from register.cli import app_for
+from register.law.events import Death
+from register.projection.projector import position_of
 from register.settings import Settings
 from tests.audit.conftest import House, people
 
@@ -65,3 +68,17 @@ def test_replay_writes_a_file_whole_or_refuses(run: CliRunner, tmp_path: Path) -
         refused = run.invoke(app_for([]), ["replay", "--out", str(tmp_path / "none.csv"), *bad])
         assert refused.exit_code != 0
     assert not (tmp_path / "none.csv").exists()
+
+
+def test_an_export_holds_the_register_of_its_last_event(run: CliRunner, settings: Settings, tmp_path: Path) -> None:
+    """Given events that no worker followed yet, when it is exported, then folding again finds nothing; exit 0."""
+    with build(settings) as system:
+        house = House(system.database, system.store, None, parts=None, sent=100)  # type: ignore[arg-type]
+        house.send("registry-office:10049", Death(jmb="0101960100012", effective_on=date(2026, 4, 1)))
+        with system.database.psycopg() as connection:
+            assert position_of(connection) < system.store.head()
+    done = run.invoke(app_for([]), ["export", str(tmp_path / "e")])
+    assert done.exit_code == 0, done.output
+    verified = run.invoke(app_for([]), ["verify", "--export", str(tmp_path / "e"), "--replay"])
+    assert verified.exit_code == 0, verified.output
+    assert "All is well: 30 events" in verified.stdout
