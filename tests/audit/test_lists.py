@@ -159,3 +159,20 @@ def test_the_same_from_the_command_line_with_the_program_and_with_python_alone(t
     for done in (alone(bad), within("--list", str(tmp_path / bad))):
         assert (done.returncode if isinstance(done, subprocess.CompletedProcess) else done.exit_code) == 2
         assert done.stdout.startswith("NOT OK")
+
+
+@pytest.mark.parametrize(
+    "roots", [None, 5, "x", [None], [{}], [{"name": NAME, "root": 7}], [{"name": NAME, "root": "00"}], [[NAME]]]
+)
+def test_a_signed_record_whose_roots_are_none_proves_nothing(roots: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever signs may sign anything: what is no root of a list is said to be none, and ends nothing else."""
+    proofs = Proofs()
+    told = json.loads(proofs.list["record"])
+    told["state"]["data"]["roots"] = roots
+    monkeypatch.setattr("register.audit.offline.lists.check_receipt", lambda *_: (2, Checkpoint("log", 3, bytes(32))))
+    for proof in (proofs.list, proofs.line(1)):
+        changed = packed(proof | {"record": json.dumps(told)})
+        with pytest.raises(ListError):
+            check_file(changed, proofs.key, CSV if proof is proofs.list else None)
+    with pytest.raises(ListError):
+        check_file(b"[" * 100_000, proofs.key)

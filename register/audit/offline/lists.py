@@ -8,14 +8,14 @@ and says nothing of any other. Both hold the ``record`` of the drawing, with the
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Final
 
 from register.audit.offline.checks import check_receipt
+from register.audit.offline.form import read_json
 from register.excerpts.proofs import SALT_BYTES, SECRET_BYTES, LineProof, lines_of, tree_of, verify_line
-from register.log.note import Checkpoint, NoteError, decode64, parse_hash
-from register.log.tree import ProofError
+from register.log.note import Checkpoint, NoteError, check_name, decode64, parse_hash
+from register.log.tree import HASH_BYTES, ProofError
 
 #: What ``format`` says in the two sorts of files.
 LIST_FORMAT: Final = "cvr-list/1"
@@ -80,7 +80,7 @@ def check_line(proof: LineProof, record: bytes, receipt: bytes, key: str, name: 
 def check_file(proof: bytes, key: str, csv: bytes | None = None) -> Standing:
     """Check a proof as it is handed out: of a line, or with ``csv`` of a list. Raises as :func:`check_list` does."""
     try:
-        read: dict[str, Any] = json.loads(proof)
+        read: dict[str, Any] = read_json(proof)
         kind, name = read["format"], str(read["list"])
         record, receipt = read["record"].encode(), read["receipt"].encode()
         line = _line(read) if kind == LINE_FORMAT else None
@@ -103,19 +103,27 @@ def _line(read: dict[str, Any]) -> LineProof:
     return LineProof(read["line"].encode(), salt, index, size, tuple(map(parse_hash, read["hashes"])))
 
 
+def _root(told: dict[str, Any]) -> dict[str, Any]:
+    """A list's root as the record has it. Raises ValueError, KeyError, TypeError, NoteError for what is none."""
+    if len(bytes.fromhex(told["root"])) != HASH_BYTES or type(told.get("rows")) not in (int, type(None)):
+        raise ValueError
+    check_name(told["name"])
+    return told
+
+
 class _Drawn:
     """The record of a drawing, once its receipt proved that it stands in the log."""
 
     def __init__(self, record: bytes, receipt: bytes, key: str) -> None:
         self.position, self.checkpoint = check_receipt(record, receipt, key)
         try:
-            read = json.loads(record)
+            read = read_json(record)
             data = read["state"]["data"]
             if read["topic"] != TOPIC:
                 raise ListError("this record is not of the drawing of lists")
-            self.roots: list[dict[str, Any]] = data["roots"]
+            self.roots: list[dict[str, Any]] = [_root(each) for each in data["roots"]]
             self.election = str(data["election"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, NoteError):
             raise ListError("this record names no roots of lists") from None
 
     def standing(self, found: dict[str, Any], rows: int, line: str | None = None) -> Standing:
