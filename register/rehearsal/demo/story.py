@@ -277,4 +277,4 @@ def _summary(teller: Teller, settings: Settings) -> None:
     teller.say(f"Lists of the election   {lists}")
     teller.say(f"Notices as sent         {settings.data / 'feed'}")
     teller.say(f"Transparency log        {settings.data / 'log'}")
-    teller.say(f"To look around: CVR_DATA={settings.data} .venv/bin/cvr serve, then http://127.0.0.1:8000/")
+    teller.say(f"To look around: export CVR_DATA={settings.data}; .venv/bin/cvr serve, then http://127.0.0.1:8000/")
