@@ -47,12 +47,11 @@ def export(
             raise typer.Exit(1) from None
     personal = sorted({kind for part in index.parts for kind in part.personal})
     print(
-        f"{index.size:,} events, in {folder}. Whoever has python3 can check them: python3 {folder}/verify.pyz {folder}"
+        f"{index.size:,} events, in {folder}. To check them with nothing but Python: verify.pyz {folder} --key KEYFILE;"
     )
-    print(f"Personal parts are in {folder}/personal, one folder a mandate: {', '.join(personal)}.")
-    print(
-        "streams/ and register/ name no one in the first and everyone in the second: hand out what the mandate allows."
-    )
+    print("whoever checks takes verify.pyz and the key from elsewhere than from here.")
+    print("records/ and streams/ name nobody; register/ names everybody;")
+    print(f"personal/ has a folder a mandate: {', '.join(personal)}.")
 
 
 def _follow(system: System) -> None:

@@ -11,8 +11,8 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.rows import dict_row
 
+from register.law.deficiencies.addresses import foreign_key
 from register.law.deficiencies.history import STANDING, Deficiency, take
-from register.law.deficiencies.names import alike
 from register.law.events import AboutDeficiency, Event, VotingOption
 from register.projection.copying import array, copy, for_copy
 from register.projection.tables import deficiency
@@ -69,7 +69,7 @@ def abroad_key(option: VotingOption) -> str | None:
     """What options to vote from the same foreign address share: the country, and the address as the law compares it."""
     if option.country is None or option.foreign_address is None:
         return None
-    return f"{option.country}\x1f{alike(option.foreign_address)}"
+    return foreign_key(option.country, option.foreign_address)
 
 
 # --- reading, for the inspector -------------------------------------------------------------------------------------
