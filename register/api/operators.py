@@ -90,6 +90,8 @@ def metrics(system: CurrentSystem) -> Response:
     lags = measure(system)
     if lags is not None:
         _obstacle(system, lags)
+    for standby in system.standbys:
+        system.metrics.standby(standby.ordinal, standby.found.behind, fit=standby.fit(0))
     return Response(system.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -88,7 +88,7 @@ def migrate(database: Database) -> list[str]:
 
 @contextmanager
 def _opened(owner_dsn: str, server: EmbeddedServer | None, pool_size: int) -> Iterator[Database]:
-    dsn = _acting_as(owner_dsn, APP_ROLE)
+    dsn = acting_as(owner_dsn, APP_ROLE)
     engine = _engine(dsn, server, pool_size)
     try:
         with _connect(owner_dsn, server) as connection:
@@ -98,7 +98,7 @@ def _opened(owner_dsn: str, server: EmbeddedServer | None, pool_size: int) -> It
         engine.dispose()
 
 
-def _acting_as(dsn: str, role: str) -> str:
+def acting_as(dsn: str, role: str) -> str:
     """The connection string whose connections have done SET ROLE before their first statement."""
     options = conninfo_to_dict(dsn).get("options") or ""
     return make_conninfo(dsn, options=f"{options} -c role={role}".strip())
