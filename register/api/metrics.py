@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from register.database.replication import KINDS
 from register.intake.answers import Answer
 
 
@@ -32,6 +33,12 @@ class Metrics:
             "cvr_register_reads",
             "Readings of the register, by the server they came from",
             ("server",),
+            registry=self.registry,
+        )
+        self._replicas = Gauge(
+            "cvr_replicas",
+            "Standbys that follow the database, by what they are to it",
+            ("sync",),
             registry=self.registry,
         )
         self._behind = Gauge(
@@ -79,6 +86,11 @@ class Metrics:
     def lag(self, of: str, events: int) -> None:
         """Note by how many events a follower is behind."""
         self._lag.labels(of).set(events)
+
+    def replicas(self, standbys: Mapping[str, int]) -> None:
+        """Note how many standbys follow the database, by what they are to it."""
+        for kind in KINDS:
+            self._replicas.labels(kind).set(standbys.get(kind, 0))
 
     def read(self, server: str) -> None:
         """Note which server the register was read from: ``primary``, or ``standby-`` and its ordinal."""
