@@ -48,6 +48,7 @@ from register.app.parts import (
     make_cosigning,
     make_runs,
     make_sealer,
+    make_standbys,
     open_documents,
     open_store,
     projection_lag,
@@ -119,6 +120,7 @@ def build(
             queue=stack.enter_context(Queue(database)),
             reference=reference_version(),
             cosigning=make_cosigning(settings, database, clock),
+            standbys=stack.enter_context(make_standbys(settings, database)),
             lags={
                 "projection": lambda: projection_lag(database, store),
                 "log": make_sealer(settings, database, store, clock, entropy).lag,
