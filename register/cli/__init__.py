@@ -32,6 +32,7 @@ COMMANDS: Final = (
     "conformance",
     "migrate",
     "bench",
+    "work",
     "worker",
     "contracts",
 )

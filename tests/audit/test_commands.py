@@ -64,7 +64,7 @@ def test_replay_writes_a_file_whole_or_refuses(run: CliRunner, tmp_path: Path) -
     assert done.exit_code == 0, done.output
     assert out.read_text().count("\n") == 1 + 8
     assert run.invoke(app_for([]), ["replay", "--on", "2026-05-01"]).stdout.startswith("person,jmb,entered")
-    for bad in (["--known-at", "30"], ["--known-at", "yesterday"], ["--out", "register.parquet"]):
+    for bad in (["--known-at", "30"], ["--known-at", "yesterday"], ["--out", "register.xlsx"]):
         refused = run.invoke(app_for([]), ["replay", "--out", str(tmp_path / "none.csv"), *bad])
         assert refused.exit_code != 0
     assert not (tmp_path / "none.csv").exists()

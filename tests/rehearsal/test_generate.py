@@ -176,7 +176,7 @@ def test_personal_numbers_are_valid_unique_and_say_the_sex_and_birth_of_their_be
 
 
 def test_numbers_stay_unique_when_the_days_of_birth_come_round_again() -> None:
-    numbers = Numbers(UNTIL)
+    numbers = Numbers(UNTIL.toordinal())
     rounds = numbers.capacity // 250
     people = [start + person for start in (0, rounds, 2 * rounds, 249 * rounds) for person in range(500)]
     given = {

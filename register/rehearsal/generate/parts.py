@@ -17,7 +17,14 @@ from .people import BRCKO, REGISTER_DAYS, Life
 from .places import draw_address
 
 _COURTS: Final = ("bihac", "prijedor", "sarajevo", "tuzla", "zenica", "mostar", "banja-luka", "bijeljina", "brcko")
-_MISSIONS: Final = ("Ambasada BiH Beč", "Generalni konzulat BiH Minhen", "Ambasada BiH Ljubljana", "Ambasada BiH Oslo")
+#: 21 in 15 states, as in 2022; which ones is assumed.
+_MISSIONS: Final = (
+    "Ambasada BiH Beč", "Ambasada BiH Ljubljana", "Ambasada BiH Oslo", "Ambasada BiH Stokholm", "Ambasada BiH Rim",
+    "Ambasada BiH Bern", "Ambasada BiH Berlin", "Generalni konzulat BiH Minhen", "Generalni konzulat BiH Frankfurt",
+    "Generalni konzulat BiH Štutgart", "Ambasada BiH Zagreb", "Ambasada BiH Beograd", "Konzularni ured BiH Novi Sad",
+    "Ambasada BiH Podgorica", "Ambasada BiH Skoplje", "Ambasada BiH Hag", "Ambasada BiH Pariz", "Ambasada BiH Ankara",
+    "Generalni konzulat BiH Istanbul", "Ambasada BiH Vašington", "Generalni konzulat BiH Čikago",
+)  # fmt: skip
 _ABROAD: Final = (
     ("DE", "Lindenstraße {}, 80331 München"), ("AT", "Hauptstraße {}, 4020 Linz"),
     ("SI", "Slovenska cesta {}, Ljubljana"), ("HR", "Ilica {}, Zagreb"),
@@ -263,11 +270,11 @@ _PARTS: Final[dict[str, tuple[int, Callable[[Life], None]]]] = {
     "diplomatic-mission": (1_990, _mission),
     "mobile-team": (4_220, _mobile_team),
     "option-ended": (400, _option_ended),
-    "moved-out": (6_000, _moved_out),
+    "moved-out": (24_000, _moved_out),
     "fictitious-move": (600, _fictitious),
     "abroad": (15_000, _abroad),
     "temporary": (12_000, _temporary),
-    "renamed": (4_000, _renamed),
+    "renamed": (12_000, _renamed),
     "gone": (800, _gone),
 }
 #: The parts in the order in which the first adults of a feed play them.

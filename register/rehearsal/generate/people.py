@@ -138,9 +138,9 @@ class Life:
         rng, places = self.rng, self.world.places
         moved = self.born + 20
         chance = rng.random()
-        if chance < 0.40:
+        if chance < 0.52:
             origin = self.place
-            if chance < 0.12 and len(places) > 1:
+            if chance < 0.14 and len(places) > 1:
                 origin = places[int(rng.random() * len(places))]
             self.residence(moved, origin, draw_address(rng, origin, int(rng.random() * origin.stations)), jmb)
             span = max(self.world.until - self.born - 6_200, 100)
