@@ -39,6 +39,11 @@ _SOON_GONE: Final = """
 """
 
 
+def taken_seats(connection: Connection) -> list[int]:
+    """The seats of the projectors that live."""
+    return [seat for (seat,) in connection.execute(_TAKEN, (_KIND,))]
+
+
 class Seat:
     """A projector's place among those that live. ``clock`` gives seconds."""
 
@@ -66,7 +71,7 @@ class Seat:
             self._number = next((seat for seat in range(SEATS) if self._take(seat)), None)
             if self._number is None:
                 return frozenset()
-        taken = [seat for (seat,) in self._connection.execute(_TAKEN, (_KIND,))]
+        taken = taken_seats(self._connection)
         return deal(len(taken), taken.index(self._number))
 
     def _take(self, seat: int) -> bool:
