@@ -27,7 +27,12 @@ class Metrics:
         self._lag = Gauge(
             "cvr_lag_events", "Events a follower is behind the event store", ("of",), registry=self.registry
         )
-
+        self._part_lag = Gauge(
+            "cvr_part_lag_events",
+            "Events a part of the register is behind the event store; 0: what belongs to no person, and what is shown",
+            ("part",),
+            registry=self.registry,
+        )
         self._witnessed = Gauge(
             "cvr_witness_size", "Size of the log's head that a witness has", ("witness",), registry=self.registry
         )
@@ -61,6 +66,10 @@ class Metrics:
     def lag(self, of: str, events: int) -> None:
         """Note by how many events a follower is behind."""
         self._lag.labels(of).set(events)
+
+    def part_lag(self, part: int, events: int) -> None:
+        """Note by how many events a part of the register is behind."""
+        self._part_lag.labels(str(part)).set(events)
 
     def witness(self, name: str, size: int | None, *, contradicts: bool) -> None:
         """Note what a witness, by its name in the policy, has of the log."""

@@ -90,6 +90,8 @@ def metrics(system: CurrentSystem) -> Response:
     lags = measure(system)
     if lags is not None:
         _obstacle(system, lags)
+        for part, events in system.part_lags().items():
+            system.metrics.part_lag(part, events)
     return Response(system.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -50,6 +50,7 @@ from register.app.parts import (
     make_sealer,
     open_documents,
     open_store,
+    part_lags,
     projection_lag,
     read_reference,
     reference_version,
@@ -124,6 +125,7 @@ def build(
                 "log": make_sealer(settings, database, store, clock, entropy).lag,
                 "inspection": lambda: inspection_lag(database, store),
             },
+            part_lags=lambda: part_lags(database, store),
         )
 
 

@@ -4,9 +4,8 @@ A person's part is the last hexadecimal digit of the person's stream id, plus 1.
 no person: stations and coverage, elections, deficiencies, options, counts. It never goes ahead of the others: the
 register rests on its position, and what the others know beyond it begins, or ends, to be known behind it.
 
-A part goes over a replacement of a number only together with all others, from one position (:class:`Step`, ``whole``):
-before it, its streams may be of different parts; behind it, all that links connect is one part's, for good, whether the
-link is annulled or not.
+The parts of persons go over a replacement of a number only all together, from one position: before it, its streams may
+be of different parts; behind it, all that links connect is one part's, for good, whether the link is annulled or not.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ ALL: Final = frozenset({COMMON, *PERSONS})
 #: What the common part costs, in parts of persons: who has it is given so many fewer of those.
 _COMMON_WEIGHS: Final = 4
 #: Positions that all parts take together when they meet at a replacement: it may not be the only one.
-TOGETHER: Final = 200
+TOGETHER: Final = 50
 
 _FIRST_ROWS: Final = """
     INSERT INTO projection.progress
@@ -60,15 +59,11 @@ _EVENTS: Final = f"""
 
 
 class Step(NamedTuple):
-    """What goes on next: these parts, from one position, as far as ``upto`` (None: no bound).
-
-    ``whole``: all parts at once, which alone may take replacements of numbers.
-    """
+    """What goes on next: these parts, from one position, as far as ``upto`` (None: no bound)."""
 
     parts: frozenset[int]
     after: int
     upto: int | None
-    whole: bool
 
 
 def part_of(stream: UUID) -> int:
@@ -141,16 +136,16 @@ def lock_step(connection: Connection, step: Step) -> bool:
 def next_step(positions: Mapping[int, int], mine: Collection[int]) -> Step | None:
     """What a projector of some parts does next, the hindmost first, so that its parts come to one position."""
     if len(mine) == len(ALL) and is_level(positions):
-        return Step(ALL, positions[COMMON], None, whole=True)
+        return Step(ALL, positions[COMMON], None)
     persons = {part: positions[part] for part in mine if part != COMMON}
     least = min(positions[part] for part in PERSONS)
     if COMMON in mine and positions[COMMON] < least:
-        return Step(frozenset({COMMON}), positions[COMMON], least, whole=False)
+        return Step(frozenset({COMMON}), positions[COMMON], least)
     if not persons:
         return None
     here = min(persons.values())
     ahead = min((position for position in persons.values() if position > here), default=None)
-    return Step(frozenset(part for part, at in persons.items() if at == here), here, ahead, whole=False)
+    return Step(frozenset(part for part, at in persons.items() if at == here), here, ahead)
 
 
 def is_level(positions: Mapping[int, int]) -> bool:
@@ -179,7 +174,7 @@ def bounds(connection: Connection, after: int, upto: int | None) -> tuple[int, i
 def events_of(connection: Connection, step: Step, upto: int) -> list[Event]:
     """The events in the streams of these parts of persons, after the step's beginning, up to ``upto``; in order."""
     window = {"after": step.after, "upto": upto}
-    connected = [stream for (stream,) in connection.execute(_CONNECTED, window)]
+    connected = [] if step.parts >= set(PERSONS) else [s for (s,) in connection.execute(_CONNECTED, window)]
     owners = _owners(connection, connected) if connected else {}
     more = [stream for stream, part in owners.items() if part in step.parts]
     less = [stream for stream, part in owners.items() if part not in step.parts]

@@ -47,17 +47,16 @@ from register.projection.links import streams_with
 from register.projection.parts import (
     ALL,
     COMMON,
+    PERSONS,
     TOGETHER,
     Step,
     begin,
     bounds,
     events_of,
-    is_level,
     lock,
     lock_step,
     move,
     position_of,
-    positions_of,
 )
 from register.projection.punctuality import follow_timeliness
 from register.projection.rows import (
@@ -121,7 +120,7 @@ def follow(
         step = lock(connection, parts)
         if step is None:
             return 0
-        if step.whole or COMMON in step.parts:
+        if COMMON in step.parts:
             return _follow(connection, store, step, limit, upto)
         end, replacement = bounds(connection, step.after, _least(step.after + limit, step.upto, upto))
         if replacement is None or replacement > step.after + 1:
@@ -129,11 +128,11 @@ def follow(
     # Without the locks so far: who waits for them may hold those that are wanted now.
     with connection.transaction():
         begin(connection)
-        positions = positions_of(connection)
-        step = Step(ALL, positions[COMMON], None, whole=True)
-        if not is_level(positions) or not lock_step(connection, step):
+        step = Step(frozenset(PERSONS), step.after, None)
+        if not lock_step(connection, step):
             return 0
-        return _follow(connection, store, step, min(limit, TOGETHER), upto)
+        end, _ = bounds(connection, step.after, _least(step.after + min(limit, TOGETHER), upto))
+        return _follow_persons(connection, store, step, end)
 
 
 def _follow(connection: Connection, store: Store, step: Step, limit: int, upto: int | None) -> int:
@@ -149,7 +148,9 @@ def _follow(connection: Connection, store: Store, step: Step, limit: int, upto: 
             take_election(connection, event)
     stations, others = _apart(connection, batch)
     here = batch[-1].position
-    addresses = _take(connection, store, others, step.after) if step.whole else take_new_addresses(connection, here)
+    addresses = (
+        _take(connection, store, others, step.after) if len(step.parts) > 1 else take_new_addresses(connection, here)
+    )
     follow_coverage(connection, store, addresses, stations, here)
     _move(connection, step, here)
     return len(batch)

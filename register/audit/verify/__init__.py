@@ -62,7 +62,7 @@ def verify(
         reached = Reached({part: min(at, last) for part, at in positions_of(connection).items()})
         position = reached.position
         sealed = newest(connection)
-        linked = linked_streams(connection, position, [])
+        linked = linked_streams(connection, reached.furthest, [])
         work: dict[str, Maker] = {
             "positions": (Positions, (source,)),
             "streams": (Streams, (source, last, reached, linked)),

@@ -87,6 +87,11 @@ class Reached(msgspec.Struct, frozen=True):
         """The position the register rests on."""
         return self.positions[COMMON]
 
+    @property
+    def furthest(self) -> int:
+        """The position that no part is beyond: replacements up to it are in the tables, unless no part is there yet."""
+        return max(self.positions.values())
+
     def of(self, stream: UUID) -> int:
         """The position that the tables of a person of one number rest on."""
         return self.positions[part_of(stream)]
@@ -155,8 +160,8 @@ class Streams:
 def compare_linked(connection: Connection, linked: Collection[UUID], reached: Reached, out: Compared) -> Folded:
     """Fold the streams that links may connect, all in one, and compare; what they must have given."""
     upto = reached.of_linked(connection, linked)
-    rows = rows_of(connection, linked, max(reached.positions.values()))
-    folded = fold(decoded((row for row in rows if row[0] <= upto.get(row[1], reached.position)), []))
+    rows = rows_of(connection, linked, reached.furthest)
+    folded = fold(decoded((row for row in rows if row[0] <= (upto.get(row[1]) or reached.of(row[1]))), []))
     sources = [
         grouped(streamed(connection, table.format(where="= ANY(%s)"), (list(linked),)), itemgetter(0))
         for table in TABLES
