@@ -53,6 +53,12 @@ class Metrics:
             ("standby",),
             registry=self.registry,
         )
+        self._part_lag = Gauge(
+            "cvr_part_lag_events",
+            "Events a part of the register is behind the event store; 0: what belongs to no person, and what is shown",
+            ("part",),
+            registry=self.registry,
+        )
         self._witnessed = Gauge(
             "cvr_witness_size", "Size of the log's head that a witness has", ("witness",), registry=self.registry
         )
@@ -100,6 +106,10 @@ class Metrics:
         """Note how far a standby is behind, and whether it is read from."""
         self._behind.labels(str(ordinal)).set(behind)
         self._fit.labels(str(ordinal)).set(fit)
+
+    def part_lag(self, part: int, events: int) -> None:
+        """Note by how many events a part of the register is behind."""
+        self._part_lag.labels(str(part)).set(events)
 
     def witness(self, name: str, size: int | None, *, contradicts: bool) -> None:
         """Note what a witness, by its name in the policy, has of the log."""

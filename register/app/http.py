@@ -52,6 +52,7 @@ from register.app.parts import (
     make_standbys,
     open_documents,
     open_store,
+    part_lags,
     projection_lag,
     read_reference,
     reference_version,
@@ -128,6 +129,7 @@ def build(
                 "log": make_sealer(settings, database, store, clock, entropy).lag,
                 "inspection": lambda: inspection_lag(database, store),
             },
+            part_lags=lambda: part_lags(database, store),
         )
 
 
