@@ -28,7 +28,12 @@ class Metrics:
         self._lag = Gauge(
             "cvr_lag_events", "Events a follower is behind the event store", ("of",), registry=self.registry
         )
-
+        self._part_lag = Gauge(
+            "cvr_part_lag_events",
+            "Events a part of the register is behind the event store; 0: what belongs to no person, and what is shown",
+            ("part",),
+            registry=self.registry,
+        )
         self._reads = Counter(
             "cvr_register_reads",
             "Readings of the register, by the server they came from",
@@ -51,12 +56,6 @@ class Metrics:
             "cvr_standby_fit",
             "1 when a standby is read from; 0 when it is passed over",
             ("standby",),
-            registry=self.registry,
-        )
-        self._part_lag = Gauge(
-            "cvr_part_lag_events",
-            "Events a part of the register is behind the event store; 0: what belongs to no person, and what is shown",
-            ("part",),
             registry=self.registry,
         )
         self._witnessed = Gauge(
@@ -93,6 +92,10 @@ class Metrics:
         """Note by how many events a follower is behind."""
         self._lag.labels(of).set(events)
 
+    def part_lag(self, part: int, events: int) -> None:
+        """Note by how many events a part of the register is behind."""
+        self._part_lag.labels(str(part)).set(events)
+
     def replicas(self, standbys: Mapping[str, int]) -> None:
         """Note how many standbys follow the database, by what they are to it."""
         for kind in KINDS:
@@ -106,10 +109,6 @@ class Metrics:
         """Note how far a standby is behind, and whether it is read from."""
         self._behind.labels(str(ordinal)).set(behind)
         self._fit.labels(str(ordinal)).set(fit)
-
-    def part_lag(self, part: int, events: int) -> None:
-        """Note by how many events a part of the register is behind."""
-        self._part_lag.labels(str(part)).set(events)
 
     def witness(self, name: str, size: int | None, *, contradicts: bool) -> None:
         """Note what a witness, by its name in the policy, has of the log."""

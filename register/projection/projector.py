@@ -325,7 +325,7 @@ def _write_persons(
     if not changed:
         return
     rows = (person_to_copy(p, first_position.get(p, 0), chronicle.held.get(p, ())) for p in sorted(changed))
-    connection.execute("CREATE TEMP TABLE changed_person (LIKE projection.person) ON COMMIT DROP")
+    connection.execute("CREATE TEMP TABLE changed_person (LIKE projection.person)")
     copy(connection, "changed_person", for_copy(PERSON_COLUMNS), rows, schema="pg_temp")
     connection.execute(
         """
@@ -333,3 +333,4 @@ def _write_persons(
         ON CONFLICT (person) DO UPDATE SET held = excluded.held
         """
     )
+    connection.execute("DROP TABLE pg_temp.changed_person")

@@ -36,6 +36,8 @@ BEFORE: Final = "projection_before"
 KEPT: Final = ("roll", "frozen_roll")
 #: From so many events on, starting more processes pays.
 WORTH_SPREADING: Final = 30_000
+#: From so many events on, whole streams are loaded into an empty register before it follows.
+WORTH_LOADING: Final = 30_000
 #: The job that asks a worker to take part in a load, and how many workers are asked.
 HELP: Final = "projection.help"
 SEATS: Final = 32
@@ -43,8 +45,6 @@ SEATS: Final = 32
 _SITTING: Final = 30.0
 #: What the phases of a load do, one after the other.
 _PHASES: Final = ("streams folded", "indexes", "addresses covered", "indexes of addresses")
-#: From so many events on, whole streams are loaded into an empty register before it follows.
-WORTH_LOADING: Final = 30_000
 #: Readers wait for a switch at most so long (ms): less than PostgreSQL waits before it looks for a deadlock, which it
 #: would end by failing a reader.
 _PATIENCE: Final = 500

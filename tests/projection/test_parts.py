@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import date
 from typing import Any, cast
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from register.database import Database
-from register.law.events import Annulment, Death, Event
+from register.law.events import Annulment, AnyData, Death, Event
 from register.projection import rebuild as building
 from register.projection.comparing import AS_OF, AT_ONCE
 from register.projection.following import Follower, Obstacle, StoppedError
@@ -26,12 +27,12 @@ from register.projection.seats import SEATS, Seat
 from register.projection.tables import metadata
 from register.rehearsal.bench.ground import fill
 from register.store import Store
-from tests.projection.test_projector import Authorities, citizen, lives, replaced
+from tests.projection.test_projector import NOW, Authorities, citizen, lives, replaced
 from tests.projection.test_rebuild import held
 from tests.projection.test_unreadable import damage
 from tests.properties.histories import tried
 from tests.properties.mixed import mixed
-from tests.properties.tables import recorded, step
+from tests.properties.tables import record, recorded, step
 
 #: What must be the same at the position the register rests on, however far some parts are ahead.
 OF_NOBODY = [name for name in AT_ONCE if name != "person"]
@@ -225,6 +226,8 @@ def test_seats_are_dealt_anew_when_a_projector_comes_or_goes(database: Database)
         return connection, Seat(connection, clock=lambda: now[0])
 
     three = [seat() for _ in range(3)]
+    for _, each in three:
+        each.parts()
     now[0] += 1
     shares = [each.parts() for _, each in three]
     assert sorted(part for share in shares for part in share) == sorted(ALL)
@@ -271,3 +274,35 @@ def test_a_person_has_the_part_of_the_last_digit_of_the_stream(database: Databas
         ).fetchall()
     assert all(part_of(stream) == digit + 1 for stream, digit in rows)
     assert {part_of(stream) for stream, _ in rows} == set(PERSONS)
+
+
+def test_who_is_heard_of_under_a_new_number_later_changes_nobodys_part(database: Database) -> None:
+    """Given a number replaced by an unreported one whose stream comes later and is less, then no event is lost."""
+    events = [
+        _filed(1, 20, citizen("A", "Čolić", date(1970, 1, 1))),
+        _filed(2, 20, replaced("A", "X", date(2020, 1, 1))),
+        _filed(3, 20, lives("A", "10049", "Nova", "1", date(2021, 1, 1))),
+        _filed(4, 10, citizen("X", "Čolić", date(1970, 1, 1))),
+        _filed(5, 20, Death(jmb="A", effective_on=date(2026, 1, 1))),
+    ]
+    first, second = deal(2, 0), deal(2, 1)
+    assert part_of(UUID(int=20)) in first
+    assert part_of(UUID(int=10)) in second
+    with recorded(database) as register:
+        raw = cast("psycopg.Connection[Any]", register(events).connection.driver_connection)
+        whole = held(raw)
+        shared = cast("psycopg.Connection[Any]", register(events[:3], None).connection.driver_connection)
+        while step(shared, 1, second) or (positions_of(shared)[5] < 2 and step(shared, 1, first)):
+            pass
+        assert (positions_of(shared)[5], positions_of(shared)[11]) == (2, 3)
+        record(shared, events[3:])
+        while step(shared, 1, second) or step(shared, 1, first):
+            pass
+        assert held(shared) == whole
+
+
+def _filed(position: int, stream: int, data: AnyData) -> Event:
+    """An event as the store gives it: the first of its stream, or one more."""
+    source = "urn:cvr:authority:registry-office:10049"
+    version = {4: 1, 5: 4}.get(position, position)
+    return Event(position, UUID(int=stream), version, NOW, source, f"n-{position}", NOW, data)

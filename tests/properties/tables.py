@@ -43,7 +43,7 @@ def recorded(database: Database) -> Iterator[Callable[..., sa.Connection]]:
         def register(events: Sequence[Event], batch: int | None = 5_000) -> sa.Connection:
             connection.rollback()
             connection.execute(sa.text("SELECT 1"))  # the transaction begins, and what follows are parts of it
-            _record(raw, events)
+            record(raw, events)
             while batch is not None and step(raw, limit=batch):
                 pass
             return connection
@@ -57,23 +57,22 @@ def recorded(database: Database) -> Iterator[Callable[..., sa.Connection]]:
 def step(raw: psycopg.Connection[Any], limit: int, parts: Collection[int] = ALL) -> int:
     """Let a projector of these parts follow a batch, in the very transaction that holds the history."""
     reader = Reader(_never, cast("Any", _OnlyOne(raw)))
-    taken = follow(raw, cast("Store", reader), limit=limit, parts=parts)
-    raw.execute("DROP TABLE IF EXISTS pg_temp.changed_person")  # goes at a commit otherwise
-    return taken
+    return follow(raw, cast("Store", reader), limit=limit, parts=parts)
 
 
 def _never() -> psycopg.Connection[Any]:
     raise AssertionError("one connection is enough")
 
 
-def _record(connection: psycopg.Connection[Any], events: Sequence[Event]) -> None:
+def record(connection: psycopg.Connection[Any], events: Sequence[Event]) -> None:
+    """Put events into the event store as they are, with the subjects of their streams."""
     streams: dict[str, Any] = {}
     for event in events:
         subject = subject_of(event.data, event.source)
         if subject is not None:
             streams[subject] = event.stream
     cursor = connection.cursor()
-    cursor.executemany("INSERT INTO store.subject VALUES (%s, %s)", list(streams.items()))
+    cursor.executemany("INSERT INTO store.subject VALUES (%s, %s) ON CONFLICT DO NOTHING", list(streams.items()))
     rows = [
         (
             e.stream,
