@@ -18,6 +18,7 @@ COMMANDS: Final = (
     "serve",
     "demo",
     "generate",
+    "rehearse",
     "intake",
     "excerpts",
     "replay",
@@ -32,6 +33,7 @@ COMMANDS: Final = (
     "conformance",
     "migrate",
     "bench",
+    "work",
     "worker",
     "contracts",
 )

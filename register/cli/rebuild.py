@@ -12,7 +12,7 @@ from register.app.parts import calm_collector, open_store
 from register.audit.processes import cores
 from register.cli.steps import Steps
 from register.database import open_database
-from register.projection.rebuild import RebuildRunningError, discard
+from register.projection.rebuild import RebuildRunningError, discard, join
 from register.projection.rebuild import rebuild as build_anew
 from register.settings import read_settings
 
@@ -24,6 +24,9 @@ def rebuild(
     *,
     discarding: Annotated[
         bool, typer.Option("--discard", help="Throw away what a rebuild that was broken off has built.")
+    ] = False,
+    joining: Annotated[
+        bool, typer.Option("--join", help="Take part in a rebuild that another host has begun, until all is loaded.")
     ] = False,
     accept: Annotated[
         bool, typer.Option("--accept", help="Put the new tables in place even if they differ from the old ones.")
@@ -40,6 +43,10 @@ def rebuild(
             if discarding:
                 there = discard(database)
                 print("What was built is thrown away." if there else "There was nothing to throw away.")
+                return
+            if joining:
+                took_part = join(database, cores())
+                print("The register is loaded." if took_part else "There was nothing to take part in.")
                 return
             built = build_anew(database, store, processes=cores(), progress=steps.advance, accept=accept)
     except RebuildRunningError as error:

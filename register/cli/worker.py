@@ -9,6 +9,8 @@ import threading
 from enum import StrEnum
 from typing import Final
 
+import procrastinate
+
 from register.app.parts import (
     calm_collector,
     make_copies,
@@ -22,9 +24,10 @@ from register.app.parts import (
 from register.cli.clock import current_clock
 from register.database import Database, open_database
 from register.excerpts import worker as excerpts
+from register.jobs import Queue
 from register.projection import projector
 from register.projection.following import Follower, StoppedError
-from register.projection.rebuild import RebuildRunningError, bring_to_form
+from register.projection.rebuild import RebuildRunningError, add_task, bring_to_form
 from register.settings import Settings, read_settings
 from register.store import Store
 
@@ -115,10 +118,15 @@ def freeze(settings: Settings, database: Database, store: Store, stop: threading
 
 
 def draw(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
-    """Draw the excerpts and copies that are asked for until told to stop."""
+    """Draw the excerpts and copies that are asked for until told to stop; take part in rebuilds."""
     clock = current_clock(settings)
     runs = make_runs(settings, database, store, clock, os.urandom)
-    excerpts.work(database, runs, stop, make_copies(settings, database, store, clock, os.urandom))
+    copies = make_copies(settings, database, store, clock, os.urandom)
+
+    def helping(app: procrastinate.App, queue: Queue) -> str:
+        return add_task(app, database, store, queue, stop)
+
+    excerpts.work(database, runs, stop, copies, [helping])
 
 
 def seal(settings: Settings, database: Database, store: Store, stop: threading.Event) -> None:
@@ -136,7 +144,8 @@ def inspect(settings: Settings, database: Database, store: Store, stop: threadin
 
 
 def _watch(stop: threading.Event) -> None:
-    while sys.stdin.buffer.read(1024):
+    # Not by way of Python's own buffer, whose lock this thread would take along when the program ends.
+    while os.read(sys.stdin.fileno(), 1024):
         pass
     stop.set()
     # The parent is gone: a worker in the middle of something long must not outlive it. The database rolls back.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -28,8 +29,17 @@ def enqueue(queue: jobs.Queue, run: Run) -> None:
         queue.put(TASK, lock=f"{run.id}:{first}", run=str(run.id), first=first)
 
 
-def work(database: Database, runs: Runs, stop: threading.Event, copies: Copies | None = None) -> None:
-    """Work off drawing jobs, those of copies too, until told to stop; the job at hand is finished first."""
+def work(
+    database: Database,
+    runs: Runs,
+    stop: threading.Event,
+    copies: Copies | None = None,
+    others: Sequence[Callable[[procrastinate.App, jobs.Queue], str]] = (),
+) -> None:
+    """Work off drawing jobs, those of copies too, until told to stop; the job at hand is finished first.
+
+    ``others`` each add a task that the worker does besides, and give its name.
+    """
     app = jobs.worker_app(database)
     with Printers() as printers, jobs.Queue(database) as queue:
 
@@ -37,7 +47,7 @@ def work(database: Database, runs: Runs, stop: threading.Event, copies: Copies |
         def draw(run: str, first: int) -> None:
             take(runs, UUID(run), first, printers)
 
-        tasks = [TASK]
+        tasks = [TASK, *(add(app, queue) for add in others)]
         if copies is not None:
             numbered.add_task(app, copies, printers)
             tasks.append(numbered.TASK)

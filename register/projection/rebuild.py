@@ -6,26 +6,24 @@ them before the one transaction in which schemas change names.
 
 from __future__ import annotations
 
-import gc
-import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from multiprocessing import get_context, parent_process
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
+import procrastinate
 import psycopg
 from psycopg import sql
 
 from register.database import Database
+from register.jobs import Queue
 from register.projection.comparing import AS_OF, AT_ONCE, Difference, differences
 from register.projection.forms import constraints, form_of, look_into, make_tables
-from register.projection.loading import BARE, Connection, Loader, linked_streams, ranges, shares
+from register.projection.helping import Helper, Step, Turn, crew, laid_out, lay_out, left, turns, watched
+from register.projection.loading import BARE, Connection, ranges, shares
 from register.projection.projector import BATCH, PART, follow, hold_still, position_of
 from register.projection.tables import SCHEMA, VERSION, metadata
 from register.store import Store
@@ -37,6 +35,13 @@ BEFORE: Final = "projection_before"
 KEPT: Final = ("roll", "frozen_roll")
 #: From so many events on, starting more processes pays.
 WORTH_SPREADING: Final = 30_000
+#: The job that asks a worker to take part in a load, and how many workers are asked.
+HELP: Final = "projection.help"
+SEATS: Final = 32
+#: So long a worker takes part before it looks whether anything else is to be done (seconds).
+_SITTING: Final = 30.0
+#: What the phases of a load do, one after the other.
+_PHASES: Final = ("streams folded", "indexes", "addresses covered", "indexes of addresses")
 #: Readers wait for a switch at most so long (ms): less than PostgreSQL waits before it looks for a deadlock, which it
 #: would end by failing a reader.
 _PATIENCE: Final = 500
@@ -124,6 +129,9 @@ def _alone(database: Database) -> Iterator[Connection]:
 
 def _drop(connection: Connection, schema: str) -> None:
     with connection.transaction():
+        if laid_out(connection, schema):
+            # Whoever helps holds a row of it first of all: so he ends his step, and finds nothing more.
+            connection.execute(sql.SQL("LOCK TABLE {}").format(sql.Identifier(schema, "step")))
         connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
 
 
@@ -132,7 +140,7 @@ def _drop(connection: Connection, schema: str) -> None:
 
 def _begun(live: Connection, new: Connection, store: Store) -> int:
     """Up to which position whole streams are loaded: as a load that was begun noted it, else up to the head."""
-    if form_of(live, NEXT) == VERSION:
+    if form_of(live, NEXT) == VERSION and laid_out(live, NEXT):
         row = new.execute("SELECT upto FROM projection.building").fetchone()
         new.commit()
         if row is not None:
@@ -146,6 +154,7 @@ def _begun(live: Connection, new: Connection, store: Store) -> int:
         new.execute("CREATE TABLE projection.loaded (step text PRIMARY KEY)")
         new.execute("CREATE TABLE projection.building (upto int8 NOT NULL)")
         new.execute("INSERT INTO projection.building VALUES (%s)", (upto,))
+        lay_out(new, upto, _phases(new, upto))
     return upto
 
 
@@ -156,83 +165,82 @@ def _is_loaded(new: Connection) -> bool:
     return found
 
 
-def _load(database: Database, new: Connection, store: Store, upto: int, processes: int, progress: Progress) -> None:
-    linked = linked_streams(new, store, upto)
-    parts = ranges(new, upto)
-    new.commit()
+def _phases(connection: Connection, upto: int) -> list[list[Step]]:
+    """The steps of a load, phase by phase."""
     after = [name for name in constraints(BARE) if not name.startswith("coverage")]
     last = [name for name in constraints(BARE) if name.startswith("coverage")]
-    phases: list[tuple[str, list[tuple[str, Any]]]] = [
-        ("streams folded", [("linked", None), *(("range", part) for part in parts)]),
-        ("indexes", [("aside", None), *(("index", name) for name in after)]),
-        ("addresses covered", [("share", number) for number in shares()]),
-        ("indexes of addresses", [("index", name) for name in last]),
+    return [
+        [("linked", None), *(("range", [str(end) for end in part]) for part in ranges(connection, upto))],
+        [("aside", None), *(("index", name) for name in after)],
+        [("share", number) for number in shares()],
+        [("index", name) for name in last],
     ]
-    with _crew(database, store, processes if upto >= WORTH_SPREADING else 1, upto, linked) as work:
-        for what, tasks in phases:
-            for done, _ in enumerate(work(tasks), 1):
-                progress(what, done, len(tasks))
+
+
+def _load(database: Database, new: Connection, store: Store, upto: int, processes: int, progress: Progress) -> None:
+    """Take the steps laid out until all are done, here or in so many processes, beside whoever else helps."""
+    there = left(new)
+
+    def tell() -> None:
+        now = left(new)
+        phase = min(now, default=max(there, default=0))
+        progress(_PHASES[phase], there[phase] - now[phase], there[phase])
+
+    if processes == 1 or upto < WORTH_SPREADING:
+        with database.psycopg() as connection:
+            for _ in turns(Helper(connection, store, NEXT)):
+                tell()
+    else:
+        invite(database)
+        with crew(processes, database.dsn, NEXT) as at_work:
+            for _ in at_work:
+                tell()
+    if left(new):
+        raise RuntimeError("steps of the load are left, and nobody is at them")
     for name in BARE:
         new.execute(f"ANALYZE projection.{name}".encode())
     new.execute("INSERT INTO projection.progress VALUES (%s, %s)", (PART, upto))
     new.commit()
 
 
-@contextmanager
-def _crew(
-    database: Database, store: Store, processes: int, upto: int, linked: Collection[UUID]
-) -> Iterator[Callable[[Iterable[tuple[str, Any]]], Iterator[None]]]:
-    """What does steps of the load, (name of the step, its argument): here, or in so many processes."""
-    if processes == 1:
-        with database.psycopg() as connection:
-            yield partial(map, partial(_do, Loader(connection, store, NEXT, upto, linked)))
-        return
-    # Not by fork: this process may have threads, which a fork would lose together with their locks.
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _open, (database.dsn, upto, frozenset(linked)))
-    try:
-        yield partial(pool.map, _work)
-    finally:
-        pool.shutdown(cancel_futures=True)
+# --- helping from another host --------------------------------------------------------------------------------------
 
 
-_loaders: Final[list[Loader]] = []
+def join(database: Database, processes: int) -> bool:
+    """Take part, with so many processes, in a load begun elsewhere, until it is over; whether there was one.
+
+    Raises what doing a step raises.
+    """
+    with database.psycopg() as connection:
+        if not laid_out(connection, NEXT):
+            return False
+    with crew(processes, database.dsn, NEXT) as at_work:
+        return Counter(at_work)[Turn.DONE] > 0
 
 
-def _open(dsn: str, upto: int, linked: Collection[UUID]) -> None:
-    """Once in each process. Batches make no cycles: looking for them takes a third of the time."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
-    connect = partial(psycopg.connect, dsn)
-    store = Store(connect, random_bytes=os.urandom, pool_size=1)
-    _loaders.append(Loader(connect(), store, NEXT, upto, linked))
+def invite(database: Database) -> None:
+    """Ask the workers that work jobs off, on whatever host, to take part; one that is asked already is asked once."""
+    with Queue(database) as queue:
+        for seat in range(SEATS):
+            queue.put(HELP, lock=f"{HELP}:{seat}", seat=seat)
 
 
-def _end_with_parent() -> None:
-    """However suddenly the rebuild ends, its processes end too, and the database takes back what they had begun."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def add_task(app: procrastinate.App, database: Database, store: Store, queue: Queue, stop: threading.Event) -> str:
+    """Let a worker take part in a load when it is invited; the name of the task.
 
+    After some time it ends the job and queues it anew, so that lists waiting to be drawn get their turn.
+    """
 
-def _work(task: tuple[str, Any]) -> None:
-    _do(_loaders[0], task)
+    @app.task(name=HELP, queue=HELP)
+    def lend_a_hand(seat: int) -> None:
+        until = time.monotonic() + _SITTING
+        with psycopg.connect(watched(database.dsn)) as connection:
+            for _ in turns(Helper(connection, store, NEXT)):
+                if stop.is_set() or time.monotonic() > until:
+                    queue.put(HELP, lock=f"{HELP}:{seat}", seat=seat)
+                    return
 
-
-def _do(loader: Loader, task: tuple[str, Any]) -> None:
-    name, argument = task
-    match name:
-        case "linked":
-            loader.linked()
-        case "aside":
-            loader.aside()
-        case "range":
-            loader.range(argument)
-        case "share":
-            loader.share(argument)
-        case _:
-            loader.index(argument)
+    return HELP
 
 
 # --- catching up, and switching -------------------------------------------------------------------------------------
@@ -307,7 +315,7 @@ def _take_over(live: Connection) -> bool:
             live.execute(
                 sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(sql.Identifier(SCHEMA, name), sql.Identifier(NEXT))
             )
-    live.execute(f"DROP TABLE {NEXT}.loaded, {NEXT}.building")
+    live.execute(f"DROP TABLE {NEXT}.step, {NEXT}.loaded, {NEXT}.building")
     live.execute(f"ALTER SCHEMA {SCHEMA} RENAME TO {BEFORE}")
     live.execute(f"ALTER SCHEMA {NEXT} RENAME TO {SCHEMA}")
     return True
