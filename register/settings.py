@@ -27,6 +27,7 @@ PREFIX = "CVR_"
 NAMES = {
     "CVR_DATA": "folder of the register's files (default ./data)",
     "CVR_DATABASE_URL": "PostgreSQL to use: postgresql://owner@host/name (default: the embedded one inside CVR_DATA)",
+    "CVR_STANDBY_URLS": "standbys of that database, with commas, from which what may lag a moment is read",
     "CVR_ISSUER": "who signs the tokens, as it stands in their `iss` (default: the local development issuer)",
     "CVR_JWKS_URL": "where that issuer publishes its keys; goes with CVR_ISSUER",
     "CVR_TRUSTED_PROXIES": "addresses or networks, with commas, of the proxies whose X-Forwarded-For is believed",
@@ -50,7 +51,8 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one run. ``data`` is absolute. ``database_url`` may hold a password and is not shown.
+    """The settings of one run. ``data`` is absolute. ``database_url`` may hold a password and is not shown,
+    nor are ``standby_urls``.
 
     ``trusted_proxies``: addresses and networks (CIDR) of the proxies that say where a question comes from.
     ``documents``: a path or an fsspec URL, None for the folder below ``data``; ``document_limit`` in bytes.
@@ -59,6 +61,7 @@ class Settings:
 
     data: Path
     database_url: str | None = field(default=None, repr=False)
+    standby_urls: tuple[str, ...] = field(default=(), repr=False)
     issuer: str | None = None
     jwks_url: str | None = None
     clock_starts: datetime | None = None
@@ -103,14 +106,23 @@ def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     if (issuer is None) != (jwks_url is None):
         raise SettingsError("CVR_ISSUER and CVR_JWKS_URL go together: set both, or neither for the development issuer")
     database_url = given.get("CVR_DATABASE_URL")
-    if database_url is not None and urlsplit(database_url).scheme not in ("postgresql", "postgres"):
+    if database_url is not None and not _is_database(database_url):
         raise SettingsError("CVR_DATABASE_URL must begin with postgresql://")
+    standby_urls = tuple(part.strip() for part in given.get("CVR_STANDBY_URLS", "").split(",") if part.strip())
+    if not all(_is_database(url) for url in standby_urls):
+        raise SettingsError(
+            "CVR_STANDBY_URLS must be addresses of one server each, with commas between them, each beginning with "
+            "postgresql://"
+        )
+    if standby_urls and database_url is None:
+        raise SettingsError("CVR_STANDBY_URLS goes with CVR_DATABASE_URL, which names the server they follow")
     origin = given.get("CVR_ORIGIN", DEFAULT_ORIGIN)
     if "+" in origin or any(character.isspace() for character in origin):
         raise SettingsError("CVR_ORIGIN may hold neither spaces nor a plus sign (C2SP signed-note key names)")
     return Settings(
         data=(folder / Path(given.get("CVR_DATA", "data")).expanduser()).absolute(),
         database_url=database_url,
+        standby_urls=standby_urls,
         issuer=issuer,
         jwks_url=jwks_url,
         clock_starts=_instant("CVR_CLOCK", given["CVR_CLOCK"]) if "CVR_CLOCK" in given else None,
@@ -159,6 +171,10 @@ def make_clock(starts: datetime | None = None) -> Clock:
 def today(now: datetime) -> date:
     """The civil day in Bosnia and Herzegovina at the instant ``now`` (aware)."""
     return civil_day(now)
+
+
+def _is_database(url: str) -> bool:
+    return urlsplit(url).scheme in ("postgresql", "postgres")
 
 
 def _unknown(name: str) -> str:

@@ -13,7 +13,7 @@ from register.acts.keys import KeyRing
 from register.api.metrics import Metrics
 from register.api.rates import Rates
 from register.api.readers import Readers
-from register.database import Database
+from register.database import Database, Standbys
 from register.excerpts.runs import Runs
 from register.intake.batch import Intake
 from register.intake.documents import Documents
@@ -32,7 +32,8 @@ class System:
 
     ``reference`` is the version of the reference data. ``lags`` tell for each follower of the event store
     (``projection``, ``log``, ``inspection``) how many events it is behind. ``unwell`` names the workers beside this
-    process that end again and again. ``cosigning`` keeps what witnesses cosign, where a policy names any.
+    process that end again and again. ``cosigning`` keeps what witnesses cosign, where a policy names any. What may
+    lag a moment is read from ``standbys``.
     """
 
     settings: Settings
@@ -56,6 +57,7 @@ class System:
     readers: Readers = field(default_factory=Readers)
     unwell: Callable[[], Collection[str]] = tuple
     cosigning: Cosigning | None = None
+    standbys: Standbys = field(default_factory=Standbys)
     rates: Rates = field(init=False)
 
     def __post_init__(self) -> None:

@@ -34,6 +34,7 @@ from register.api import (
     registry,
     self_check,
     senders,
+    stations,
     timeliness,
 )
 from register.api.asyncapi import asyncapi, yaml_text
@@ -48,6 +49,7 @@ from register.app.parts import (
     make_cosigning,
     make_runs,
     make_sealer,
+    make_standbys,
     open_documents,
     open_store,
     projection_lag,
@@ -77,6 +79,7 @@ ROUTERS: Final = (
     public.router,
     web.router,
     elections.router,
+    stations.router,
     commission.router,
     feed.router,
     deficiencies.router,
@@ -119,6 +122,7 @@ def build(
             queue=stack.enter_context(Queue(database)),
             reference=reference_version(),
             cosigning=make_cosigning(settings, database, clock),
+            standbys=stack.enter_context(make_standbys(settings, database)),
             lags={
                 "projection": lambda: projection_lag(database, store),
                 "log": make_sealer(settings, database, store, clock, entropy).lag,

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
+import sqlalchemy as sa
 
 from register.acts.freezing import Freezer
 from register.acts.inspection import Inspector, lag
-from register.database import Database
+from register.database import Database, Questions, Standbys, standbys_of
 from register.excerpts.copies import Copies
 from register.excerpts.runs import Runs
 from register.intake.documents import Documents, Shelf
@@ -22,9 +23,11 @@ from register.log.cosigning import Cosigning
 from register.log.keys import KeyRing, open_key
 from register.log.policy import PolicyError, parse_policy
 from register.log.sealer import Sealer
-from register.projection import projector
+from register.projection import projector, queries
+from register.projection.forms import OtherFormError
 from register.settings import Clock, Settings, SettingsError
 from register.store import Store
+from register.store.reading import row_at
 
 CONTRACTS: Final = Path(__file__).parents[2] / "contracts"
 REFERENCE: Final = CONTRACTS / "reference" / "municipalities.csv"
@@ -114,6 +117,19 @@ def make_copies(
 ) -> Copies:
     """Return the numbered copies of political entities, drawn below the data folder."""
     return Copies(database.engine, store, settings.data, read_reference(), clock=clock, entropy=entropy)
+
+
+def make_standbys(settings: Settings, database: Database) -> Standbys:
+    """Return the standbys readings may use, as the settings name them; to be used as a context manager."""
+    return standbys_of(settings.standby_urls, database, Questions(_answering_from, row_at))
+
+
+def _answering_from(connection: sa.Connection) -> int | None:
+    """The position a server's register rests on; None for tables from which this program cannot answer."""
+    try:
+        return queries.position(connection)
+    except OtherFormError:
+        return None
 
 
 def make_freezer(database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]) -> Freezer:

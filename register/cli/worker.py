@@ -144,7 +144,8 @@ def inspect(settings: Settings, database: Database, store: Store, stop: threadin
 
 
 def _watch(stop: threading.Event) -> None:
-    while sys.stdin.buffer.read(1024):
+    # Not by way of Python's own buffer, whose lock this thread would take along when the program ends.
+    while os.read(sys.stdin.fileno(), 1024):
         pass
     stop.set()
     # The parent is gone: a worker in the middle of something long must not outlive it. The database rolls back.

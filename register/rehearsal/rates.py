@@ -54,6 +54,7 @@ UNMEASURED: Final = frozenset(
         "ahead-of-time",
         "control-total",
         "silent-day",
+        "station-size",
         "written-notice-missing",
     }
 )

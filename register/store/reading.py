@@ -17,6 +17,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 import psycopg_pool
+import sqlalchemy as sa
 from psycopg.rows import tuple_row
 
 from register.law.events import Event
@@ -97,6 +98,13 @@ def decode_rows(rows: Sequence[Row]) -> list[Event]:
         readers[topic].read(position, stream, version, recorded_at, state)
         for position, stream, version, recorded_at, topic, state in rows
     ]
+
+
+def row_at(connection: sa.Connection, position: int) -> tuple[Any, ...] | None:
+    """What tells the event at a position, as a server has it, from any other: its place in its stream, its instant."""
+    query = "SELECT originator_id, originator_version, recorded_at FROM store.event WHERE notification_id = :position"
+    row = connection.execute(sa.text(query), {"position": position}).one_or_none()
+    return None if row is None else tuple(row)
 
 
 class Reader:
