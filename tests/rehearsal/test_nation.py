@@ -11,9 +11,10 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from register.rehearsal.nation import STEPS, Figures, RehearsalError, draw, gathered, read_figures, rehearse
+from register.rehearsal.nation import STEPS, Figures, RehearsalError, draw, gathered, read_figures, rehearse, tables
 from register.rehearsal.nation.figures import Plan
 from register.rehearsal.nation.measuring import _descendants, _processes
 from register.settings import Settings
@@ -152,6 +153,18 @@ def test_the_picture_shows_steps_measured_whole_at_two_sizes(tmp_path: Path) -> 
         draw(broken)
 
 
-def test_the_picture_in_the_documents_is_that_of_the_figures_beside_it() -> None:
+def test_the_tables_say_what_a_step_took_and_what_is_kept_for_an_event() -> None:
+    kept = {"store.event": (120_000, 30_000), "projection.stretch": (9_000, 3_000), "projection.option": (300, 600)}
+    figures = msgspec.structs.replace(measured("even", 1_000, 0.12), tables=kept, files={"log": 192_000})
+    said = tables([figures, measured("even", 10_000, 12.0, attempts=2)])
+    assert "| even | events | 3,000 in 0.1 s; 40 + 0 µs; 100 MiB | 30,000 in 12.0 s, attempt 2; 400 + 0 µs" in said
+    assert "| events | 40 + 10 | 0 + 0 |" in said
+    assert "| stretches | 3 + 1 | 0 + 0 |" in said
+    assert "the rest of the register | 0 + 0 |" in said
+    assert "| log, files | 64 | 0 |" in said
+
+
+def test_picture_and_tables_in_the_documents_are_those_of_the_figures_beside_it() -> None:
     figures = read_figures(DOCS / "scale-figures.json")
     assert (DOCS / "pictures" / "scale.svg").read_text(encoding="utf-8") == draw(figures)
+    assert tables(figures) in (DOCS / "scale.md").read_text(encoding="utf-8")
