@@ -34,6 +34,7 @@ from register.api import (
     registry,
     self_check,
     senders,
+    stations,
     timeliness,
 )
 from register.api.asyncapi import asyncapi, yaml_text
@@ -78,6 +79,7 @@ ROUTERS: Final = (
     public.router,
     web.router,
     elections.router,
+    stations.router,
     commission.router,
     feed.router,
     deficiencies.router,

@@ -18,6 +18,7 @@ from register.api.system import System
 from register.app.http import build
 from register.app.parts import make_freezer, make_sealer
 from register.cli.clock import current_clock
+from register.cli.elsewhere import draw_elsewhere
 from register.excerpts.from_roll import DRAWN_KINDS, NotReadyError
 from register.excerpts.printers import Printers
 from register.excerpts.runs import FORMATS, SCRIPTS, ReissueError, Run, Wanted
@@ -46,15 +47,29 @@ def excerpts(
         list[str] | None, typer.Option("--script", help=f"One of {', '.join(SCRIPTS)} (default: latin)")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder (default: excerpts/ELECTION in CVR_DATA)")] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="An auditor's export: draw from it, with no database; exit 2 on other lists")
+    ] = None,
     cancel: Annotated[str | None, typer.Option(help="Id of a run under way: draw no further list of it")] = None,
 ) -> None:
     """Draw the lists of an election to files; lists that are there already are passed over. Or cancel a run."""
-    settings = read_settings()
     if cancel is not None:
-        _cancel(settings, cancel)
+        _cancel(read_settings(), cancel)
         return
     if election is None:
         sys.exit("cvr: name the election whose lists are to be drawn, or a run to --cancel")
+    if export is not None:
+        if out is None:
+            raise typer.BadParameter("name the folder to draw into", param_hint="--out")
+        asked = Wanted(
+            election=election,
+            kind="",
+            municipality=municipality,
+            formats=tuple(formats or ("pdf", "csv")),
+            scripts=tuple(scripts or ("latin",)),
+        )
+        raise typer.Exit(draw_elsewhere(export, asked, kind or DRAWN_KINDS, out))
+    settings = read_settings()
     folder = (settings.data / "excerpts" / election if out is None else out).absolute()
     with build(settings, clock=current_clock(settings)) as system, Printers() as printers:
         _prepare(system, election)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Final, Literal, cast
 from unicodedata import category, normalize
@@ -25,7 +25,7 @@ from register.excerpts.words import translations
 from register.law import alphabet
 from register.law.calendar import calendar_of, civil_day
 from register.law.dossier import live
-from register.law.events import ElectionCalled, ElectionConcluded, PollingStation
+from register.law.events import ElectionCalled, ElectionConcluded, Event, PollingStation
 from register.law.provisions import Refusal
 from register.law.territory import stations_on
 from register.log.tables import CHECKPOINT
@@ -55,7 +55,7 @@ DRAWN_KINDS: Final[tuple[DrawnKind, ...]] = (
     "statistics",
 )
 #: Kinds that gather voters of several lists of the roll, and therefore bring them into an order of their own.
-_OVERLAYS: Final[frozenset[str]] = frozenset({"mobile-team", "marked-deceased"})
+OVERLAYS: Final[frozenset[DrawnKind]] = frozenset({"mobile-team", "marked-deceased"})
 _ALPHABET: Final[dict[Script, alphabet.Script]] = {"latin": "Latn", "cyrillic": "Cyrl"}
 #: (kind, early) -> English message of the catalogue.
 _TITLE: Final = {
@@ -174,7 +174,7 @@ def rows_of(
     """The rows of one list, in the order of its script's alphabet, then by the person's least stream."""
     query = sa.select(roll).where(*_voters(election, kind, scope)).order_by(roll.c.no)
     found: list[Any] = list(connection.execute(query).mappings())
-    if script != "latin" or kind in _OVERLAYS or (kind == "diplomatic-mission" and scope.municipality is None):
+    if script != "latin" or kind in OVERLAYS or (kind == "diplomatic-mission" and scope.municipality is None):
         found.sort(key=lambda row: placed_in(row, script))  # the roll's own order is the Latin one, by list
     for no, row in enumerate(found, 1):
         yield row_of(no, row, script)
@@ -213,8 +213,12 @@ def _stations(
 ) -> dict[tuple[str, str], PollingStation]:
     raw = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     streams = store.streams(streams_of_kind(raw, "station"), upto=upto)
-    day = calendar_of(called).conclusion_day
-    found = stations_on((event for events in streams.values() for event in live(events)), day)
+    return stations_of(called, (event for events in streams.values() for event in live(events)))
+
+
+def stations_of(called: ElectionCalled, events: Iterable[Event]) -> dict[tuple[str, str], PollingStation]:
+    """The stations of an election by municipality and code. ``events``: the live ones up to its conclusion."""
+    found = stations_on(events, calendar_of(called).conclusion_day)
     held_in = set(called.municipalities)
     return {key: data for key, data in found.items() if not held_in or key[0] in held_in}
 

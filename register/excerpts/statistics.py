@@ -53,8 +53,18 @@ def statistics_rows(
     accounts = roll_accounts(connection, called.election)
     if accounts is None:
         raise LookupError(called.election)
-    totals = sums(accounts.shown, _counted)
-    exact = _exact(connection, called.election)
+    return counted_rows(called, municipalities, within, accounts.shown, _exact(connection, called.election))
+
+
+def counted_rows(
+    called: ElectionCalled,
+    municipalities: Mapping[str, Municipality],
+    within: str | None,
+    accounts: Mapping[Cell, Shown],
+    exact: Mapping[Counted, tuple[int, int]],
+) -> Iterator[CountRow]:
+    """The same lines. ``accounts``: cells as everyone sees them; ``exact``: women and men as they are."""
+    totals = sums(accounts, counted)
     shown = {of: _by_sex(total, exact.get(of, (0, 0))) for of, total in totals.items()}
     here = {of: cell for of, cell in shown.items() if within in (None, of.municipality)}
     levels: list[tuple[Literal["country", "unit", "municipality", "list"], dict[_Place, BySex]]] = []
@@ -82,7 +92,8 @@ def statistics_rows(
             )
 
 
-def _counted(cell: Cell) -> Counted:
+def counted(cell: Cell) -> Counted:
+    """By what statistics count a cell."""
     return Counted(cell.municipality, cell.list, cell.station, cell.entity)
 
 

@@ -27,6 +27,7 @@ from register.intake.trial import Trial
 from register.intake.verdicts import SALT, Judged
 from register.law.calendar import civil_day
 from register.law.competence import Caller
+from register.law.events import SOURCE_PREFIX
 from register.law.provisions import Refusal
 from register.law.timeliness import days_late
 from register.store import Prepared, Receipt, Store
@@ -110,6 +111,10 @@ class Intake:
         pending = [item.verdict for item in judged if isinstance(item.verdict, Prepared)]
         answers = self._answers(judged, trial.receipts(pending), caller)[0]
         return [msgspec.structs.replace(answer, dry_run=True) for answer in answers]
+
+    def holds(self, authority: str, notice_id: str | None) -> bool:
+        """Whether a notice of an authority is in the event store; None is no notice, which none can lack."""
+        return notice_id is None or bool(self._store.known([(SOURCE_PREFIX + authority, notice_id)]))
 
     def trial(self) -> Trial:
         """Begin a dry run."""

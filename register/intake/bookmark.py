@@ -2,7 +2,9 @@
 
 A bookmark stands beside the file of reasons and is written after each batch that is durable. It is a saving of time and
 nothing else: a notice sent twice is a repeat. So when anything about it is doubtful, the file is read from its
-beginning.
+beginning. It is in doubt as well when this event store does not hold the last notice it counts as recorded: then it was
+taken into another one. The bookmark of a file that is one of a folder stays when the file is done, so that a folder,
+too, can be gone on with.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ class Bookmark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All lines up to ``lines`` are answered; ``counts`` says how, ``kinds`` why some were refused.
 
     ``prefix`` is the SHA-256 (hex) of the first ``read`` bytes of the file, among which those lines are; ``reasons``
-    the length of the file of reasons by then. ``authority`` is who sent them.
+    the length of the file of reasons by then. ``authority`` is who sent them; ``last`` the id of the last of them that
+    is in the event store.
     """
 
     authority: str
@@ -30,6 +33,7 @@ class Bookmark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reasons: int
     counts: dict[str, int]
     kinds: dict[str, int]
+    last: str | None = None
 
 
 def path_of(reasons: Path) -> Path:

@@ -202,6 +202,7 @@ Purpose = Literal[
     "election-call",
     "conclusion",
     "roll",
+    "station-sizes",
     "political-entities",
     "excerpts",
     "excerpt-certification",
@@ -284,6 +285,12 @@ MANDATES: Final[dict[Purpose, Mandate]] = {
     "election-call": Mandate("Art. 1.14", "The CEC calls elections", _CEC),
     "conclusion": Mandate("Art. 3.6 e", "The CEC completes and verifies the roll", _CEC),
     "roll": Mandate("Art. 3.6 e", "The roll is shown to the CEC and to auditors", _REVIEWERS),
+    "station-sizes": Mandate(
+        "Art. 5.1",
+        "Sizes of polling stations are shown to the CEC, auditors and the commission of the municipality",
+        _REVIEWERS,
+        _COMMISSION,
+    ),
     "political-entities": Mandate("Art. 2.9(5)", "The CEC certifies political entities", _CEC),
     "excerpts": Mandate(
         "Art. 3.6", "Excerpts are drawn up by the CEC and by commissions for their own area", _CEC, _COMMISSION

@@ -25,7 +25,7 @@ from register.law import (
     timeliness,
     withdrawals,
 )
-from register.law.deficiencies import addresses, between, gaps, identity, notices
+from register.law.deficiencies import addresses, between, gaps, identity, notices, stations
 from register.law.deficiencies import persons as deficient
 
 
@@ -179,6 +179,11 @@ INDEX: Final[tuple[Provision, ...]] = (
         ),
     ),
     Provision("Art. 3.13", "the source corrects (later law): annulments", (dossier.live,)),
+    Provision(
+        "Art. 5.1",
+        "how many voters a polling station has (later law: 300 to 1,000)",
+        (stations.outside, stations.proposed_split),
+    ),
     Provision(
         "Art. 20.8",
         "displaced persons and refugees",

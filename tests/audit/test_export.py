@@ -19,7 +19,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from register.app.parts import read_reference
+from register.audit.export.drawing import Drawn, NotThereError, draw
 from register.audit.export.files import read_index
+from register.audit.export.lists import Asked
 from register.audit.export.reading import MissingMandateError
 from register.audit.export.refolding import refold
 from register.audit.export.writing import NothingSealedError, export
@@ -56,6 +59,15 @@ def checked(house: House, folder: Path, *seen: bytes) -> Verdict:
 def folded(folder: Path, processes: int = 1) -> Report:
     """What folding the law again says."""
     return refold(folder, MUNICIPALITIES, processes=processes, progress=lambda _what, _done, _all: None)
+
+
+def drawn_elsewhere(folder: Path, out: Path) -> Drawn:
+    """The polling stations' lists drawn from an export."""
+    asked = Asked(("polling-station",), ("csv",), ("latin",))
+    return draw(
+        folder, "o-26", asked, out, read_reference(), reference="1", processes=1,
+        progress=lambda _what, _done, _all: None,
+    )  # fmt: skip
 
 
 def plainly(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -110,6 +122,22 @@ def test_a_list_other_than_the_events_give_is_named(house: House, tmp_path: Path
     assert report.check("lists").first_position == position
     assert lists[0]["name"] in report.check("lists").findings[0].what
     assert run.total
+    # Whoever draws that list from the export is told as well, and has the one that the events give.
+    found = drawn_elsewhere(folder, tmp_path / "lists")
+    assert [(each.position, lists[0]["name"] in each.what) for each in found.findings.first()] == [(position, True)]
+    drawn_there = {entry.list: entry.rows_sha256 for entry in found.entries}
+    assert drawn_there[lists[0]["name"]] == digest
+
+
+def test_lists_are_not_drawn_under_another_root_than_the_log_signed(house: House, tmp_path: Path) -> None:
+    """Given an export whose public entries were exchanged before the conclusion, then no list is drawn from it."""
+    folder = exported(house, tmp_path / "export")
+    entries = bytearray((folder / "entries.bin").read_bytes())
+    entries[40] ^= 1
+    (folder / "entries.bin").write_bytes(entries)
+    with pytest.raises(NotThereError, match="root signed"):
+        drawn_elsewhere(folder, tmp_path / "lists")
+    assert not (tmp_path / "lists").exists()
 
 
 def test_the_same_history_gives_the_same_export(house: House, tmp_path: Path) -> None:

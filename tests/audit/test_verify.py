@@ -340,6 +340,29 @@ def test_a_changed_stretch_is_named_by_person_and_position(house: House) -> None
     counts = {row["municipality"]: (row["replayed"], row["found"]) for row in report.check("register").detail}
     assert counts["10049"][0] + 1 == counts["10049"][1]
     assert counts["10189"][0] == counts["10189"][1] + 1
+    (a, here), (b, there) = counts["10049"], counts["10189"]
+    assert report.check("register").notes == [
+        f"municipality 10049: the events give {a} stretches, the tables hold {here}",
+        f"municipality 10189: the events give {b} stretches, the tables hold {there}",
+    ]
+    assert report.check("audit-log").notes == ["the same in each of 2 municipalities, by number and digest of entries"]
+
+
+def test_an_entry_filed_in_another_municipality_is_counted_in_both(house: House) -> None:
+    """Given an audit entry moved to another municipality in the tables alone, then both municipalities are named."""
+    with house.tampering() as owner:
+        owner.execute(
+            "UPDATE projection.audit_entry SET municipality = '10189' WHERE (position, person, part) ="
+            " (SELECT position, person, part FROM projection.audit_entry WHERE municipality = '10049'"
+            " ORDER BY position LIMIT 1)"
+        )
+    notes = house.verify().check("audit-log").notes
+    assert [note.split(":")[0] for note in notes] == ["municipality 10049", "municipality 10189"]
+
+
+def test_a_register_that_is_right_is_right_in_each_municipality(house: House) -> None:
+    notes = house.verify().check("register").notes
+    assert notes == ["the same in each of 2 municipalities, by number and digest of stretches"]
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,22 @@ def address_ambiguous(book: Book) -> Remedy:
     return remedy
 
 
+def station_size(book: Book) -> Remedy:
+    """Two voters are too few for a station of its own, once an election is called."""
+    book.voter(A)
+    book.inspect(days=1)
+    assert not book.standing("station-size"), "no election is coming"
+    book.send("register", CALL)
+
+    def remedy() -> int:
+        for town in (BIHAC, BRCKO, KLJUC):
+            abolished = PollingStationAbolished(code="001", municipality=town, effective_on=TODAY)
+            book.send(f"municipal-commission:{town}", abolished)
+        return 0
+
+    return remedy
+
+
 def control_total(book: Book) -> Remedy:
     book.voter(A)
     day = TODAY - timedelta(days=1)
@@ -296,9 +312,9 @@ AUTHORITIES = {
     "end-of-another-residence": f"residence-authority:{KLJUC}", "option-without-residence": "cec",
     "late-option": "cec", "foreign-commission": f"municipal-commission:{KLJUC}", "crowded-address": "cec",
     "no-entity-option": f"residence-authority:{BRCKO}", "address-uncovered": "municipal-commission:10014",
-    "address-ambiguous": COMMISSION, "numbers-disagree": RESIDENCE, "before-birth": RESIDENCE,
-    "after-death": RESIDENCE, "citizen-without-residence": RESIDENCE, "many-arrivals": RESIDENCE,
-    "residence-ended-at-once": RESIDENCE,
+    "address-ambiguous": COMMISSION, "station-size": COMMISSION, "numbers-disagree": RESIDENCE,
+    "before-birth": RESIDENCE, "after-death": RESIDENCE, "citizen-without-residence": RESIDENCE,
+    "many-arrivals": RESIDENCE, "residence-ended-at-once": RESIDENCE,
 }  # fmt: skip
 
 

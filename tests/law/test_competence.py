@@ -198,6 +198,7 @@ LOOKS: dict[Purpose, tuple[set[str], set[str], set[str]]] = {
     "election-call": ({"cec"}, set(), set()),
     "conclusion": ({"cec"}, set(), set()),
     "roll": ({"auditor", "cec"}, set(), set()),
+    "station-sizes": ({"auditor", "cec"}, {"municipal-commission"}, set()),
     "political-entities": ({"cec"}, set(), set()),
     "excerpts": ({"cec"}, {"municipal-commission"}, set()),
     "excerpt-certification": ({"cec"}, set(), set()),

@@ -28,7 +28,7 @@ def cited(docstring: str) -> set[str]:
         return " ".join(f"{span[1]}{n}" for n in range(int(span[2]), int(span[3]) + 1))
 
     text = re.sub(r"\b([RU])(\d)-\1(\d)\b", spelled_out, docstring)
-    articles = re.findall(r"(?<![\d.])((?:1|2|3|20)\.\d{1,2}a?)(?!\d)", text)
+    articles = re.findall(r"(?<![\d.])((?:1|2|3|5|20)\.\d{1,2}a?)(?!\d)", text)
     return set(re.findall(r"\bR[1-8]\b|\bU[1-4]\b|\bR-tie\b", text)) | {f"Art. {a}" for a in articles}
 
 

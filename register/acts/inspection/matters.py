@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from register.acts.inspection import addresses, pairs, people, receiving
+from register.acts.inspection import addresses, pairs, people, receiving, stations
 from register.acts.inspection.looking import Examined, Sight
 from register.acts.inspection.progress import Matter
 from register.law.events import (
@@ -25,6 +25,7 @@ from register.law.events import (
 PLACES: Final = "places"
 ABROAD: Final = "abroad"
 ELECTION: Final = "election"
+SIZES: Final = "sizes"
 
 
 class Touched(msgspec.Struct):
@@ -41,8 +42,9 @@ def touched(sight: Sight, batch: Sequence[Event]) -> Touched:
     streams |= people.known(sight, annulled - streams)
     towns = {e.data.municipality for e in batch if isinstance(e.data, PollingStation | PollingStationAbolished)}
     towns |= addresses.towns_of_stations(sight, annulled)
+    aside = {(SIZES, town) for town in towns}
     towns |= addresses.towns_with_gaps(sight, streams)
-    aside = {(PLACES, town) for town in towns}
+    aside |= {(PLACES, town) for town in towns}
     aside |= {(ABROAD, key) for key in addresses.crowds(sight, streams)}
     aside |= {(ELECTION, event.data.election) for event in batch if isinstance(event.data, ElectionCalled)}
     return Touched(streams, aside)
@@ -67,6 +69,9 @@ def look_at(sight: Sight, waiting: Sequence[Matter]) -> Iterator[Examined]:
             case "election":
                 for part in people.late_for(sight, key):
                     yield people.examine(sight, part)
+                yield stations.examine(sight)
+            case "sizes":
+                yield stations.examine(sight, key)
             case _:
                 raise LookupError(matter)
 
@@ -83,4 +88,5 @@ def sweep(sight: Sight, since: date | None) -> Iterator[Examined]:
         yield addresses.examine_town(sight, town)
     for called in sight.elections:
         yield addresses.examine_arrivals(sight, called)
+    yield stations.examine(sight)
     yield from receiving.examine(sight)

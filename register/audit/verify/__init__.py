@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -126,34 +126,19 @@ def _by_stream(
         progress("register and audit log, by stream", compared.events, last)
     folded = compare_linked(connection, linked, position, compared)
     behind = [] if position == last else [f"rests on position {position}; {last - position} events are not in it yet"]
+    same = [*behind, *compared.tallies.said("stretches")]
+    same_entries = [*behind, *compared.audit_tallies.said("entries")]
     filed_what = "versions 1 to n in every stream, every event in the stream of its subject"
     return [
         concluded("streams", filed_what, compared.events, "events", compared.filed),
         concluded("register", "the register's tables are what the events give, on all days, at every position",
-                  compared.stretches, "stretches", compared.register, notes=behind, detail=_municipalities(compared)),
+                  compared.stretches, "stretches", compared.register, notes=same, detail=compared.tallies.plain()),
         check_overlaps(connection, compared.stretches),
         check_joined(connection, folded.joined),
         concluded("audit-log", "deletions and reinstatements on record are those the events give",
-                  compared.entries, "entries", compared.audit, notes=behind),
+                  compared.entries, "entries", compared.audit, notes=same_entries,
+                  detail=compared.audit_tallies.plain()),
     ]  # fmt: skip
-
-
-def _municipalities(compared: Compared) -> list[dict[str, Any]]:
-    """Rows and digests by municipality; "" where none is known of a person."""
-    return [
-        {
-            "municipality": municipality,
-            "replayed": tally.replayed,
-            "found": tally.found,
-            "replayed_digest": _hex(tally.replayed_sum),
-            "found_digest": _hex(tally.found_sum),
-        }
-        for municipality, tally in sorted(compared.tallies.items())
-    ]
-
-
-def _hex(total: int) -> str:
-    return f"{total % 2**256:064x}"
 
 
 def _days(connection: Connection, position: int, today: date) -> Sequence[date]:

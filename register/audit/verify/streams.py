@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import attrgetter, itemgetter
@@ -25,22 +24,15 @@ from register.audit.reading import (
 )
 from register.audit.verify.findings import Findings
 from register.audit.verify.folding import BETWEEN, NAMES, TABLES, Folded, audit_as_read, fold
+from register.audit.verify.tallies import Tallies
 from register.law.events import AboutPerson, Annulment, Event, subject_of
 
 _SUBJECTS: Final = "SELECT stream::text, subject FROM store.subject WHERE stream BETWEEN %s AND %s ORDER BY stream"
 _ENTERED, _COUNTS_IN, _MUNICIPALITY = (NAMES.index(name) for name in ("entered", "counts_in", "municipality"))
 _KNOWN_FROM, _KNOWN_TO = NAMES.index("known_from"), NAMES.index("known_to")
-_encode: Final = msgspec.json.Encoder().encode
+#: Of audit entries, in the order of ``folding.TABLES``.
+_MUNICIPALITY_OF_ENTRY: Final = 10
 _NOTHING: Final = Folded(defaultdict(list), defaultdict(list), {}, [])
-
-
-class Tally(msgspec.Struct):
-    """Rows of one municipality, replayed and found, and the sums of their SHA-256 modulo 2^256 (in any order)."""
-
-    replayed: int = 0
-    found: int = 0
-    replayed_sum: int = 0
-    found_sum: int = 0
 
 
 class Compared(msgspec.Struct):
@@ -53,7 +45,8 @@ class Compared(msgspec.Struct):
     filed: Findings = msgspec.field(default_factory=Findings)
     register: Findings = msgspec.field(default_factory=Findings)
     audit: Findings = msgspec.field(default_factory=Findings)
-    tallies: dict[str, Tally] = {}
+    tallies: Tallies = msgspec.field(default_factory=Tallies)
+    audit_tallies: Tallies = msgspec.field(default_factory=Tallies)
 
     def add(self, other: Compared) -> None:
         """Take over another range."""
@@ -67,12 +60,8 @@ class Compared(msgspec.Struct):
             (self.audit, other.audit),
         ):
             mine.extend(theirs)
-        for municipality, tally in other.tallies.items():
-            mine_too = self.tallies.setdefault(municipality, Tally())
-            mine_too.replayed += tally.replayed
-            mine_too.found += tally.found
-            mine_too.replayed_sum += tally.replayed_sum
-            mine_too.found_sum += tally.found_sum
+        self.tallies.add(other.tallies)
+        self.audit_tallies.add(other.audit_tallies)
 
 
 class Streams:
@@ -156,7 +145,10 @@ def compare(person: str, folded: Folded, tables: Sequence[list[Any]], out: Compa
     same = _compare_stretches(person, folded.stretches.get(person, []), stretches, out)
     expected = folded.audit.get(person, [])
     out.entries += len(expected)
-    if audit != expected:
+    if audit == expected:
+        out.audit_tallies.same(expected, _municipality_of_entry)
+    else:
+        out.audit_tallies.count(expected, audit, _municipality_of_entry)
         _name_entries(person, expected, audit, out.audit)
     whole = folded.persons.get(person)
     if same and persons != ([] if whole is None else [whole]):
@@ -180,21 +172,10 @@ def _check_filing(events: Sequence[Event], subjects: Collection[str], findings: 
 def _compare_stretches(person: str, expected: list[Any], found: list[Any], out: Compared) -> bool:
     """Compare, count and add up; whether they are the same."""
     out.stretches += len(expected)
-    same = len(expected) == len(found) and set(expected) == set(found)
-    for row in expected:
-        tally = out.tallies.setdefault(_municipality(row), Tally())
-        digest = _digest(row)
-        tally.replayed += 1
-        tally.replayed_sum += digest
-        if same:
-            tally.found += 1
-            tally.found_sum += digest
-    if same:
+    if len(expected) == len(found) and set(expected) == set(found):
+        out.tallies.same(expected, _municipality)
         return True
-    for row in found:
-        tally = out.tallies.setdefault(_municipality(row), Tally())
-        tally.found += 1
-        tally.found_sum += _digest(row)
+    out.tallies.count(expected, found, _municipality)
     _name_stretches(person, expected, found, out.register)
     return False
 
@@ -251,5 +232,5 @@ def _municipality(row: Any) -> str:
     return str(row[_COUNTS_IN] or row[_MUNICIPALITY] or "")
 
 
-def _digest(row: Any) -> int:
-    return int.from_bytes(hashlib.sha256(_encode(row)).digest())
+def _municipality_of_entry(row: Any) -> str:
+    return str(row[_MUNICIPALITY_OF_ENTRY] or "")

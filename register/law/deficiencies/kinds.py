@@ -28,6 +28,7 @@ Kind = Literal[
     "many-arrivals",
     "address-uncovered",
     "address-ambiguous",
+    "station-size",
     "control-total",
     "silent-day",
     "written-notice-missing",
@@ -37,14 +38,14 @@ Kind = Literal[
 class Rule(msgspec.Struct, frozen=True):
     """One kind: its provision, its sentence (``{figures}`` filled in), and whether it is about persons.
 
-    ``about`` says what a finding's key names: one ``person`` (a stream id), several ``persons``, an ``address``, or an
-    ``authority`` and a day. ``waits`` is after how many days it is established: until then the missing notice may
-    still be under way. The rules wait by themselves; ``waits`` says so to readers.
+    ``about`` says what a finding's key names: one ``person`` (a stream id), several ``persons``, an ``address``, a
+    polling ``station``, or an ``authority`` and a day. ``waits`` is after how many days it is established: until then
+    the missing notice may still be under way. The rules wait by themselves; ``waits`` says so to readers.
     """
 
     provision: str
     sentence: str
-    about: Literal["person", "persons", "address", "authority"]
+    about: Literal["person", "persons", "address", "station", "authority"]
     waits: int = 0
 
 
@@ -124,6 +125,9 @@ KINDS: Final[dict[Kind, Rule]] = {
     ),
     "address-ambiguous": Rule(
         "Art. 3.5(3)4", "Several polling stations cover an address equally, at which {voters} voters reside", "address"
+    ),
+    "station-size": Rule(
+        "Art. 5.1, later law", "{voters} voters vote at a polling station; from {least} to {most} are usual", "station"
     ),
     "control-total": Rule(
         "Art. 3.5(4)", "The sender counts {sent} notices of a day, the register {received}", "authority"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import msgspec
 
+from register.intake.folder import name_of
 from register.rehearsal.demo.server import Client
-from register.rehearsal.generate import Feed
+from register.rehearsal.generate import Feed, Folder
 
 _CHUNK: Final = 1 << 16
 
@@ -41,31 +43,18 @@ class Taken(msgspec.Struct):
     last_position: int = 0
 
 
-def file_of(folder: Path, authority: str) -> Path:
-    """The file of one authority."""
-    return folder / f"{authority.replace(':', '_')}.ndjson"
-
-
 def write_feed(folder: Path, municipalities: Sequence[str], *, voters: int, seed: int, until: date) -> Written:
-    """Write a messy synthetic feed about some municipalities, a file for each authority."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a messy synthetic feed about some municipalities, a file for each authority, in place of an earlier one."""
     feed = Feed(voters, seed=seed, municipalities=municipalities, messy=True, until=until)
-    files: dict[str, BinaryIO] = {}
-    lines: Counter[str] = Counter()
     refused: defaultdict[str, dict[int, str]] = defaultdict(dict)
-    try:
+    if folder.exists():
+        shutil.rmtree(folder)
+    with Folder(folder, packed=False) as files:
         for line in feed:
-            authority = line.source
-            if authority not in files:
-                files[authority] = file_of(folder, authority).open("wb")
-            files[authority].write(line.written)
-            lines[authority] += 1
+            files.add(line)
             if line.expect not in ("recorded", "repeated"):
-                refused[authority][lines[authority]] = line.expect
-    finally:
-        for file in files.values():
-            file.close()
-    return Written(dict(lines), dict(refused), dict(feed.summary.showcase), dict(feed.summary.expected))
+                refused[line.source][files.lines[line.source]] = line.expect
+    return Written(dict(files.lines), dict(refused), dict(feed.summary.showcase), dict(feed.summary.expected))
 
 
 def send_feed(client: Client, folder: Path, written: Written, progress: Callable[[int], None]) -> Taken:
@@ -73,7 +62,7 @@ def send_feed(client: Client, folder: Path, written: Written, progress: Callable
     taken = Taken()
     for authority in written.lines:
         must = written.refused.get(authority, {})
-        for answer in client.send(authority, _chunks(file_of(folder, authority), progress)):
+        for answer in client.send(authority, _chunks(folder / name_of(authority), progress)):
             if "end" not in answer:
                 _count(taken, authority, answer, must.get(answer["line"]))
     return taken

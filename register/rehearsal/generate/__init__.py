@@ -4,7 +4,8 @@
 """
 
 from .feed import Feed, Summary, generate
+from .folder import Folder, write_folder
 from .mess import shuffle
 from .notices import Expected, Line
 
-__all__ = ["Expected", "Feed", "Line", "Summary", "generate", "shuffle"]
+__all__ = ["Expected", "Feed", "Folder", "Line", "Summary", "generate", "shuffle", "write_folder"]

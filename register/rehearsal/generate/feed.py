@@ -18,10 +18,9 @@ import msgspec
 
 from .mess import Mess
 from .notices import TYPES_OF, Line, Numbering, day_text, write
-from .numbers import Numbers
-from .parts import PARTS, draw_part, live
-from .people import BRCKO, REGISTER_DAYS, Life, World
-from .places import Entry, Municipality, Place, Station, allocate, read_municipalities, station_of
+from .people import BRCKO
+from .places import Municipality, allocate, read_municipalities
+from .units import Layout, dice, made
 
 REFERENCE: Final = Path(__file__).parents[3] / "contracts" / "reference" / "municipalities.csv"
 #: Authorities send control totals for the last so many days of the feed.
@@ -29,13 +28,9 @@ CONTROL_DAYS: Final = 28
 #: The municipalities of a small feed: one of each entity and Brčko, then by code.
 _FIRST: Final = ("10049", BRCKO, "20486", "20567", "11606", "20583", "10545")
 _VOTERS_PER_MUNICIPALITY: Final = 1_500
-_ADULT_DAYS: Final = 20 * 365
-_OLD_DAYS: Final = 80 * 365
-
-
-def _dice(*words: object) -> Random:
-    """Return random numbers that depend on the words alone; nothing secret is drawn from them."""
-    return Random(" ".join(map(str, words)))  # noqa: S311
+#: Desks of those who send notices that no unit of the feed holds: what goes wrong, and control totals.
+_MESS: Final = "M"
+_TOTALS: Final = "K"
 
 
 class Summary(msgspec.Struct):
@@ -65,12 +60,14 @@ class Feed:
         messy: bool = False,
         until: date,
         reference: str | None = None,
+        processes: int = 1,
     ) -> None:
         """Lay out the feed.
 
         ``until`` is the day before which everything was sent. ``municipalities`` are codes of the reference table;
         without them there are as many as the voters fill. ``reference`` is the text of that table, by default the
-        project's own. Raises ``ValueError`` for an unknown code or a number of voters that is not positive.
+        project's own. So many ``processes`` make the lines, which are the same whatever their number. Raises
+        ``ValueError`` for an unknown code or a number of voters that is not positive.
         """
         if voters < 1:
             raise ValueError("a feed needs at least one voter")
@@ -80,26 +77,19 @@ class Feed:
             raise ValueError(f"no such municipality: {', '.join(unknown)}")
         chosen = [known[code] for code in municipalities] if municipalities else _choose(voters, known)
         self.places = allocate(voters, chosen)
-        self.seed, self.messy, self.until = seed, messy, until
+        self.seed, self.messy, self.until, self.processes = seed, messy, until, processes
         self.summary = Summary()
         self._codes = tuple(known)
 
     def __iter__(self) -> Iterator[Line]:
         """Yield the lines and, beside them, fill a new :attr:`summary`."""
         summary = self.summary = Summary()
-        world = World(
-            places=self.places,
-            municipality_codes=self._codes,
-            numbers=Numbers(self.until),
-            numbering=Numbering(),
-            until=self.until.toordinal(),
-            since=self.until.toordinal() - REGISTER_DAYS,
-        )
-        lines = self._clean(world)
+        lines = self._clean(summary)
         if self.messy:
             codes = tuple(place.municipality.code for place in self.places) if len(self.places) > 1 else self._codes
-            lines = Mess(_dice("mess", self.seed), world.numbering, world.until, codes).messed(lines)
-        for line in self._with_totals(world, lines):
+            mess = Mess(dice("mess", self.seed), Numbering(_MESS), self.until.toordinal(), codes)
+            lines = mess.messed(lines)
+        for line in self._with_totals(lines):
             summary.lines += 1
             summary.expected[line.expect] += 1
             if line.expect == "recorded":
@@ -108,29 +98,17 @@ class Feed:
                 summary.marks[line.mark] += 1
             yield line
 
-    def _clean(self, world: World) -> Iterator[Line]:
+    def _clean(self, summary: Summary) -> Iterator[Line]:
         """Yield the notices of every municipality, station after station, with nothing wrong in them."""
-        parts = iter(PARTS)
-        person = 0
-        for place in self.places:
-            yield from _old_station(world, _dice("old station", self.seed, place.municipality.code), place)
-            for station in range(place.stations):
-                rng = _dice("people", self.seed, place.municipality.code, station)
-                yield _station_notice(world, rng, place, station_of(place, station), "regular", world.since)
-                share = place.voters * (station + 1) // place.stations - place.voters * station // place.stations
-                for _ in range(share):
-                    life = Life(world, rng, place, station, person)
-                    age = world.until - life.born
-                    part = next(parts, None) if _ADULT_DAYS < age < _OLD_DAYS else None
-                    if part is not None:
-                        life.mark = f"showcase:{part}"
-                        self.summary.showcase[part] = life.jmb
-                    yield from live(life, part or draw_part(life))
-                    person += 1
+        layout = Layout(self.seed, self.until.toordinal(), self.places, self._codes)
+        for unit in made(layout, self.processes):
+            summary.showcase |= unit.showcase
+            yield from unit.lines
 
-    def _with_totals(self, world: World, lines: Iterator[Line]) -> Iterator[Line]:
+    def _with_totals(self, lines: Iterator[Line]) -> Iterator[Line]:
         """Yield the lines, and at the end every sender's control totals of the last days, save on silent days."""
-        first = world.until - CONTROL_DAYS
+        until, numbering = self.until.toordinal(), Numbering(_TOTALS)
+        first = until - CONTROL_DAYS
         sent: defaultdict[str, defaultdict[int, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
         for line in lines:
             if line.counted:
@@ -139,12 +117,12 @@ class Feed:
                     days[line.day][line.kind] += 1
             yield line
         for source in sorted(sent):
-            rng = _dice("control", self.seed, source)
-            for day in range(first, world.until - 1):
+            rng = dice("control", self.seed, source)
+            for day in range(first, until - 1):
                 if rng.random() < 0.015:
                     self.summary.silent_days.append((source, day_text(day)))
                     continue
-                yield _control_total(world, rng, source, day, sent[source][day])
+                yield _control_total(numbering, rng, source, day, sent[source][day])
                 sent[source][day + 1]["control-total"] += 1
 
 
@@ -168,46 +146,9 @@ def _choose(voters: int, known: dict[str, Municipality]) -> list[Municipality]:
     return [known[code] for code in order[:count]]
 
 
-def _control_total(world: World, rng: Random, source: str, day: int, counts: Counter[str]) -> Line:
+def _control_total(numbering: Numbering, rng: Random, source: str, day: int, counts: Counter[str]) -> Line:
     """Write a sender's control total of a day, sent early on the next one."""
     kinds = {*TYPES_OF[source.partition(":")[0]], "annulment", "control-total", *counts}
     sent = ",".join(f'"ba.cvr.{kind}.v1":{counts[kind]}' for kind in sorted(kinds))
     data = f'"day":"{day_text(day)}","sent":{{{sent}}}'
-    return write(world.numbering, source, "control-total", day + 1, int(rng.random() * 3_600), data)
-
-
-def _station_notice(world: World, rng: Random, place: Place, station: Station, kind: str, effective: int) -> Line:
-    code = place.municipality.code
-    catchment = ",".join(_entry(entry) for entry in station.catchment)
-    data = (
-        f'"code":"{station.code}","municipality":"{code}","name":"{station.name}","address":"{station.address}",'
-        f'"kind":"{kind}","catchment":[{catchment}],"effective_on":"{day_text(effective)}"'
-    )
-    sent = effective + 1 + int(rng.random() * 30)
-    return write(world.numbering, f"municipal-commission:{code}", "polling-station", sent, 7_200, data)
-
-
-def _entry(entry: Entry) -> str:
-    members = (
-        ("settlement", entry.settlement), ("street", entry.street), ("from", entry.first), ("to", entry.last),
-        ("parity", entry.parity),
-    )  # fmt: skip
-    return "{" + ",".join(
-        f'"{name}":{value}' if isinstance(value, int) else f'"{name}":"{value}"'
-        for name, value in members
-        if value is not None
-    ) + "}"  # fmt: skip
-
-
-def _old_station(world: World, rng: Random, place: Place) -> Iterator[Line]:
-    """A mobile team, and a station that served a quarter nobody lives in any more and was abolished."""
-    town, prefix = place.municipality.name, place.municipality.station_prefix
-    team = Station(f"{prefix}801", f"Mobilni tim {town}", f"{town} bb", ())
-    yield _station_notice(world, rng, place, team, "mobile", world.since)
-    closed = Station(f"{prefix}901", "Stara bolnica", f"{town} bb", (Entry(f"{town} - Stara bolnica"),))
-    yield _station_notice(world, rng, place, closed, "regular", world.since)
-    day = world.since + 200 + int(rng.random() * 600)
-    code = place.municipality.code
-    data = f'"code":"{closed.code}","municipality":"{code}","effective_on":"{day_text(day)}"'
-    source = f"municipal-commission:{code}"
-    yield write(world.numbering, source, "polling-station-abolished", day + 1, 7_300, data)
+    return write(numbering, source, "control-total", day + 1, int(rng.random() * 3_600), data)

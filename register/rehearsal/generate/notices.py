@@ -31,7 +31,7 @@ TYPES_OF: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-class Line(msgspec.Struct, frozen=True, gc=False):
+class Line(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One line of the feed, and what must become of it.
 
     ``body`` is the message without line end. ``day`` is the day of its ``time`` (proleptic ordinal). Lines of one
@@ -56,15 +56,19 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 class Numbering:
-    """The running number that each sender gives its notices: ``2026-000123``."""
+    """The running number that each sender gives its notices, one for each of its desks: ``2026-17-0123``.
 
-    def __init__(self) -> None:
+    A desk is a part of the feed that is made without knowing the rest of it, so that several can be made at once.
+    """
+
+    def __init__(self, desk: str) -> None:
+        self._desk = desk
         self._last: defaultdict[str, int] = defaultdict(int)
 
     def next(self, source: str, day: int) -> str:
         """Return the next id of a sender for a notice sent on a day."""
         self._last[source] = number = self._last[source] + 1
-        return f"{day_text(day)[:4]}-{number:06d}"
+        return f"{day_text(day)[:4]}-{self._desk}-{number:04d}"
 
 
 @lru_cache(maxsize=1 << 16)

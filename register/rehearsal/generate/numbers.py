@@ -21,9 +21,8 @@ _SLOTS: Final = _REGIONS * _GROUPS_PER_COPY
 class Numbers:
     """Gives person 0, 1, 2 … a day of birth and a personal number that nobody else of the feed has."""
 
-    def __init__(self, until: date) -> None:
-        """Lay out every day on which somebody may be born, as often as its age weighs."""
-        last = until.toordinal()
+    def __init__(self, last: int) -> None:
+        """Lay out every day on which somebody may be born, as often as its age on day ``last`` (an ordinal) weighs."""
         self._days = array(
             "l",
             (
@@ -41,6 +40,10 @@ class Numbers:
     def capacity(self) -> int:
         """How many people can be told apart."""
         return len(self._days) * _SLOTS
+
+    def born(self, person: int) -> int:
+        """Return the day of birth of a person (proleptic ordinal), which the sex has no part in."""
+        return self._days[person * self._step % len(self._days)] // 8
 
     def of(self, person: int, sex: Sex, *, second: bool = False) -> tuple[int, str]:
         """Return the day of birth (proleptic ordinal) and the number of a person.

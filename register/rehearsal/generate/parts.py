@@ -17,13 +17,22 @@ from .people import BRCKO, REGISTER_DAYS, Life
 from .places import draw_address
 
 _COURTS: Final = ("bihac", "prijedor", "sarajevo", "tuzla", "zenica", "mostar", "banja-luka", "bijeljina", "brcko")
-_MISSIONS: Final = ("Ambasada BiH Beč", "Generalni konzulat BiH Minhen", "Ambasada BiH Ljubljana", "Ambasada BiH Oslo")
+#: 21 in 15 states, as in 2022; which ones is assumed.
+_MISSIONS: Final = (
+    "Ambasada BiH Beč", "Ambasada BiH Ljubljana", "Ambasada BiH Oslo", "Ambasada BiH Stokholm", "Ambasada BiH Rim",
+    "Ambasada BiH Bern", "Ambasada BiH Berlin", "Generalni konzulat BiH Minhen", "Generalni konzulat BiH Frankfurt",
+    "Generalni konzulat BiH Štutgart", "Ambasada BiH Zagreb", "Ambasada BiH Beograd", "Konzularni ured BiH Novi Sad",
+    "Ambasada BiH Podgorica", "Ambasada BiH Skoplje", "Ambasada BiH Hag", "Ambasada BiH Pariz", "Ambasada BiH Ankara",
+    "Generalni konzulat BiH Istanbul", "Ambasada BiH Vašington", "Generalni konzulat BiH Čikago",
+)  # fmt: skip
 _ABROAD: Final = (
     ("DE", "Lindenstraße {}, 80331 München"), ("AT", "Hauptstraße {}, 4020 Linz"),
     ("SI", "Slovenska cesta {}, Ljubljana"), ("HR", "Ilica {}, Zagreb"),
     ("RS", "Bulevar kralja Aleksandra {}, Beograd"), ("SE", "Storgatan {}, Malmö"),
     ("CH", "Bahnhofstrasse {}, Zürich"), ("US", "{} Gravois Avenue, St. Louis MO"), ("NO", "Storgata {}, Oslo"),
 )  # fmt: skip
+#: So many people of the feed have one crowded address abroad among them, with about 56 voters by mail.
+_PEOPLE_PER_CROWD: Final = 50_000
 #: Sends with 1.6 a sentence of this country's or a foreign court, with 1.7 failure to appear before one.
 _BARS: Final = (("1.6", "sentence"), ("1.6", "failure-to-appear"), ("1.7", "sentence"), ("1.7a", "failure-to-appear"))
 
@@ -153,11 +162,17 @@ def _option_day(life: Life) -> int:
     return life.recent(least=40, most=700)
 
 
+def _house(life: Life) -> str:
+    """Return a house abroad and a door in it, so that hardly two people share one."""
+    return f"{int(life.rng.random() * 180) + 1}/{int(life.rng.random() * 90) + 1}"
+
+
 def _mail(life: Life) -> None:
     country, address = _ABROAD[int(life.rng.random() * len(_ABROAD))]
-    house = int(life.rng.random() * 180) + 1
+    house = _house(life)
     if life.rng.random() < 0.06:  # the crowded addresses of 2020: more than six voters at one
-        country, address, house = "RS", "Zmaj Jovina {}, Loznica", 4
+        doors = max(life.world.people // _PEOPLE_PER_CROWD, 1)
+        country, address, house = "RS", "Zmaj Jovina {}, Loznica", str(int(life.rng.random() * doors) * 2 + 4)
     abroad = f',"country":"{country}","foreign_address":"{address.format(house)}"'
     _of_commission(life, "voting-option", _option_day(life), f',"option":"mail"{abroad}', cec=True)
 
@@ -209,7 +224,7 @@ def _fictitious(life: Life) -> None:
 def _abroad(life: Life) -> None:
     country, address = _ABROAD[int(life.rng.random() * len(_ABROAD))]
     day = life.recent(most=REGISTER_DAYS + 2_000)
-    house = int(life.rng.random() * 180) + 1
+    house = _house(life)
     data = f',"kind":"abroad","country":"{country}","foreign_address":"{address.format(house)}"'
     life.put(
         f"residence-authority:{life.place.municipality.code}", "residence", life.sent(day), f"{life.about(day)}{data}"
@@ -263,11 +278,11 @@ _PARTS: Final[dict[str, tuple[int, Callable[[Life], None]]]] = {
     "diplomatic-mission": (1_990, _mission),
     "mobile-team": (4_220, _mobile_team),
     "option-ended": (400, _option_ended),
-    "moved-out": (6_000, _moved_out),
+    "moved-out": (24_000, _moved_out),
     "fictitious-move": (600, _fictitious),
     "abroad": (15_000, _abroad),
     "temporary": (12_000, _temporary),
-    "renamed": (4_000, _renamed),
+    "renamed": (12_000, _renamed),
     "gone": (800, _gone),
 }
 #: The parts in the order in which the first adults of a feed play them.

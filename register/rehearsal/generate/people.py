@@ -23,7 +23,7 @@ BRCKO: Final = "30163"
 
 
 class World(NamedTuple):
-    """What all people of a feed share."""
+    """What all people of a feed share; ``people`` is how many they are."""
 
     places: tuple[Place, ...]
     municipality_codes: tuple[str, ...]
@@ -31,6 +31,7 @@ class World(NamedTuple):
     numbering: Numbering
     until: int
     since: int
+    people: int
 
 
 class Life:
@@ -138,9 +139,9 @@ class Life:
         rng, places = self.rng, self.world.places
         moved = self.born + 20
         chance = rng.random()
-        if chance < 0.40:
+        if chance < 0.52:
             origin = self.place
-            if chance < 0.12 and len(places) > 1:
+            if chance < 0.14 and len(places) > 1:
                 origin = places[int(rng.random() * len(places))]
             self.residence(moved, origin, draw_address(rng, origin, int(rng.random() * origin.stations)), jmb)
             span = max(self.world.until - self.born - 6_200, 100)

@@ -9,11 +9,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from random import Random
 from typing import Final, NamedTuple
 
-#: Voters of an average regular polling station (2022: 3,277,490 over 5,418; Art. 5.1 asks for 300 to 1,000).
-VOTERS_PER_STATION: Final = 605
+#: Voters of an average polling station (2022: 3,368,666 over 5,903; Art. 5.1 asks for 300 to 1,000).
+VOTERS_PER_STATION: Final = 576
+#: Stations differ by so much from the average of their municipality, to either side …
+_SPREAD: Final = 0.25
+#: … and one in so many is far too small or far too large.
+_ODD: Final = 150
+_ODD_SIZES: Final = (0.4, 1.9)
 #: Assumed for the one municipality founded after the census.
 _POPULATION_UNKNOWN: Final = 6_000
 _STREETS_PER_STATION: Final = 18
@@ -169,6 +175,20 @@ def allocate(voters: int, municipalities: list[Municipality]) -> tuple[Place, ..
 
 
 @lru_cache(maxsize=512)
+def sizes(place: Place) -> tuple[int, ...]:
+    """Return how many people live around each regular polling station of a place; the sum is exact."""
+    rng = Random(f"sizes {place.municipality.code}")  # noqa: S311  nothing secret
+    weights = []
+    for _ in range(place.stations):
+        weight = 1 - _SPREAD + rng.random() * 2 * _SPREAD
+        chance = rng.random()
+        weights.append(_ODD_SIZES[int(chance * _ODD * 2)] if chance * _ODD < 1 else weight)
+    total, limits = sum(weights), [0]
+    limits.extend(round(place.voters * upto / total) for upto in accumulate(weights))
+    return tuple(after - before for before, after in pairwise(limits))
+
+
+@lru_cache(maxsize=1 << 13)
 def station_of(place: Place, number: int) -> Station:
     """Return the regular polling station ``number`` (0, 1, …) of a place. The stations together cover its addresses."""
     town, code = place.municipality.name, f"{place.municipality.station_prefix}{number + 1:03d}"
