@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
@@ -24,7 +25,7 @@ from register.law.events import ElectionCalled, ElectionId
 from register.law.provisions import Refusal
 from register.law.rolls import ListKind
 from register.projection.keeping import BusyError
-from register.projection.roll_accounts import Cell, RollAccounts, Shown, roll_accounts
+from register.projection.roll_accounts import Cell, RollAccounts, Shown, by_units, roll_accounts
 from register.projection.tables import frozen_roll, roll
 
 router = APIRouter(tags=["elections"])
@@ -156,10 +157,12 @@ async def read_accounts(
     id: str,
     system: CurrentSystem,
     caller: Annotated[Caller | None, Depends(optional_caller)],
+    by: Annotated[Literal["list", "unit"], Query(description="Lists of municipalities, or electoral units")] = "list",
     at_least: AtLeast = 0,
 ) -> Response:
-    """Voters by municipality, list, station, option and entity; the lists add up to the roll, the remainder is 0.
+    """Voters by municipality, list, station, option and entity, or by unit; adding up to the roll, the remainder is 0.
 
+    By unit: level, unit and option; the units of each level, with those who vote in none of it, add up to the roll.
     Everyone but the CEC and auditors sees cells of 1 to 4 as ``<5``, and null where a cell would give one of them away.
     """
 
@@ -176,14 +179,29 @@ async def read_accounts(
         raise problems.NotReadyError("Others are waiting for counts", retry_after=5) from None
     exact = caller is not None and caller.role in _EXACT
     shown: Mapping[Cell, Shown] = found.cells if exact else found.shown
+    remainder = found.voters - sum(found.cells.values())
+    items = [cell._asdict() | {"voters": count} for cell, count in shown.items()]
+    if by == "unit":
+        called = election_of(system, id).called
+        units = by_units(shown, called, system.municipalities)
+        items = [cell._asdict() | {"voters": count} for cell, count in units.items()]
+        remainder = _unexplained(found, called, system)
     return problems.json_answer(
         {
-            "items": [cell._asdict() | {"voters": count} for cell, count in shown.items()],
+            "items": items,
             "total": found.voters,
-            "remainder": found.voters - sum(found.cells.values()),
+            "remainder": remainder,
             "position": found.conclusion,
         }
     )
+
+
+def _unexplained(found: RollAccounts, called: ElectionCalled, system: System) -> int:
+    """By how many voters the units of any level differ from the roll, at most; 0, or the register is wrong."""
+    totals: Counter[str] = Counter()
+    for cell, count in by_units(found.cells, called, system.municipalities).items():
+        totals[cell.level] += count if isinstance(count, int) else 0
+    return max((found.voters - total for total in totals.values()), key=abs, default=found.voters)
 
 
 def salt_of(system: System) -> str:

@@ -75,7 +75,11 @@ INDEX: Final[tuple[Provision, ...]] = (
         "Brčko: the entity of the option",
         (franchise.entity, territory.electoral_units, gaps.no_entity_option, *_WHOLE),
     ),
-    Provision("Art. 1.1a", "electoral units", (territory.electoral_units, parties.units_voted_in, parties.units_of)),
+    Provision(
+        "Art. 1.1a",
+        "electoral units",
+        (territory.electoral_units, territory.unit_at, parties.units_voted_in, parties.units_of),
+    ),
     Provision("Art. 1.4", "the right to vote at 18", (franchise.comes_of_age, franchise.under_age)),
     Provision(
         "Art. 1.5",
