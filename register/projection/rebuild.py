@@ -130,6 +130,8 @@ def _alone(database: Database) -> Iterator[Connection]:
         if taken != (True,):
             raise RebuildRunningError
         yield connection
+        # The server may notice only later that the connection is closed.
+        connection.execute("SELECT pg_advisory_unlock(hashtextextended('rebuild', 0))")
 
 
 def _drop(connection: Connection, schema: str) -> None:
