@@ -17,8 +17,9 @@ from register.law.alphabet import sort_key
 from register.law.events import ElectionCalled, ElectionConcluded, Event, RollFrozen
 from register.law.rolls import RollEntry, roll_of
 from register.projection.projector import copy
-from register.projection.rolls import frozen, list_order, roll_entries
+from register.projection.rolls import frozen, list_order
 from register.projection.tables import roll as roll_table
+from register.projection.voters import roll_entries
 from register.store import Store
 
 Connection = psycopg.Connection[Any]
