@@ -62,7 +62,7 @@ ROLL_COLUMNS: Final[tuple[tuple[str, str], ...]] = (
 UNORDERED_COLUMNS: Final = (*ROLL_COLUMNS, ("sort_key", "bytea"))
 _HEAD: Final = row_head(len(UNORDERED_COLUMNS))
 #: From so many events on, starting more processes pays.
-_WORTH_SPREADING: Final = 30_000
+_WORTH_SPREADING: Final = 300_000
 _FIRST: Final = UUID(int=0)
 _LAST: Final = UUID(int=2**128 - 1)
 
