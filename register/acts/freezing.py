@@ -16,6 +16,7 @@ import psycopg
 
 from register.law.events import REGISTER, RollFrozen
 from register.projection import rolls
+from register.projection.runoff_rolls import entries_of
 from register.store import Pending, Store
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
@@ -53,7 +54,7 @@ class Freezer:
             waiting = rolls.waiting(connection)
             self._noted.difference_update(waiting)
             for election in [*waiting, *self._untold(connection)]:
-                frozen = rolls.freeze(connection, self._store, election, self._municipalities)
+                frozen = rolls.freeze(connection, self._store, election, self._municipalities, entries_of)
                 connection.commit()
                 if self._note(frozen):
                     done.append(frozen)

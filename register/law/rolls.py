@@ -14,7 +14,8 @@ import msgspec
 
 from register.law import franchise
 from register.law.calendar import Calendar, calendar_of
-from register.law.dossier import Rolling, facts_on
+from register.law.dossier import facts_on
+from register.law.effects import Rolling
 from register.law.events import BRCKO, ElectionCalled, Entity, Event
 from register.law.parameters import LAW, Law, RuleSet
 from register.law.territory import Address, Coverage, station_on

@@ -7,7 +7,7 @@ calendar of an election); the register's own tables play no part in it but for f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,6 +26,8 @@ from register.store import Store
 from register.store.subjects import streams_of, streams_of_kind
 
 Connection = psycopg.Connection[Any]
+#: Makes the entries of an election's roll: by its call, the position of its conclusion, all municipalities.
+EntriesOf = Callable[[Connection, Store, ElectionCalled, int, Collection[str]], Iterator[tuple[UUID, RollEntry]]]
 
 #: The lists of a municipality in the order of the frozen table.
 LIST_ORDER: Final = (
@@ -93,10 +95,17 @@ def waiting(connection: Connection) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def freeze(connection: Connection, store: Store, election: str, municipalities: Collection[str]) -> FrozenRoll:
+def freeze(
+    connection: Connection,
+    store: Store,
+    election: str,
+    municipalities: Collection[str],
+    entries_of: EntriesOf | None = None,
+) -> FrozenRoll:
     """Write the roll of a concluded election, in one transaction; one that is there already stays as it is.
 
-    ``municipalities``: the codes of all municipalities. Raises ``LookupError`` when the election is not concluded.
+    ``municipalities``: the codes of all municipalities; ``entries_of`` makes the roll of a run-off as well
+    (``runoff_rolls.entries_of``). Raises ``LookupError`` when the election is not concluded.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('roll:' || %s, 0))", (election,))
@@ -109,8 +118,13 @@ def freeze(connection: Connection, store: Store, election: str, municipalities: 
         ).fetchone()
         if row is None:
             raise LookupError(election)
-        roll = roll_of(msgspec.convert(row[0], ElectionCalled), municipalities)
-        entries = roll_entries(connection, store, roll, upto=row[1] - 1)
+        called = msgspec.convert(row[0], ElectionCalled)
+        if entries_of is not None:
+            entries = entries_of(connection, store, called, row[1], municipalities)
+        elif called.runoff_of is None:
+            entries = roll_entries(connection, store, roll_of(called, municipalities), upto=row[1] - 1)
+        else:
+            raise LookupError(called.runoff_of)
         result = FrozenRoll(election, row[1], *_write(connection, election, entries))
         connection.execute(
             "INSERT INTO projection.frozen_roll VALUES (%s, %s, %s, %s)",
@@ -134,7 +148,7 @@ def roll_entries(connection: Connection, store: Store, roll: Roll, upto: int) ->
 
 def whole_persons(connection: Connection, store: Store, upto: int) -> Iterator[tuple[UUID, Sequence[Event]]]:
     """Every person with all events of his or her numbers up to a position, streamed; linked numbers come last."""
-    linked = _linked_streams(connection, store, upto)
+    linked = linked_upto(connection, store, upto)
     aside: dict[UUID, list[Event]] = {}
     for stream, events in store.by_stream(upto=upto):
         if stream in linked:
@@ -144,7 +158,7 @@ def whole_persons(connection: Connection, store: Store, upto: int) -> Iterator[t
     yield from persons(aside).items()
 
 
-def _linked_streams(connection: Connection, store: Store, upto: int) -> set[UUID]:
+def linked_upto(connection: Connection, store: Store, upto: int) -> set[UUID]:
     """Streams that a replacement, live or not, names on either side."""
     streams: set[UUID] = set()
     numbers: set[str] = set()
