@@ -40,7 +40,7 @@ from register.law.events import (
 )
 from register.law.territory import Address
 from register.projection.chronicle import Change, Chronicle
-from register.projection.copying import array, copy, for_copy, written_days
+from register.projection.copying import array, copy, copy_rendered, for_copy, written_days
 from register.projection.coverage import NewAddresses, follow_coverage, leave_new_addresses, take_new_addresses
 from register.projection.deficiencies import follow_deficiencies, note_options
 from register.projection.links import streams_with
@@ -196,7 +196,7 @@ def _take(connection: Connection, store: Store, batch: Sequence[Event], upto: in
     known = _held(connection, earlier)
     chronicle = Chronicle(store.streams(earlier, upto=upto) if earlier else {}, batch, known)
     writes = Writes()
-    copy(connection, "stretch", for_copy(STRETCH_COLUMNS), writes.stretches(batch, chronicle))
+    copy_rendered(connection, "stretch", STRETCH_COLUMNS, writes.stretches(batch, chronicle))
     writes.write_rest(connection, upto)
     _write_persons(connection, chronicle, known, writes.first_position)
     return writes.addresses
@@ -242,7 +242,7 @@ class Writes:
         #: (municipality, address key) -> the address, and the position at which a stretch of this batch first had it.
         self.addresses: NewAddresses = {}
 
-    def stretches(self, batch: Iterable[Event], chronicle: Chronicle) -> Iterator[tuple[Any, ...]]:
+    def stretches(self, batch: Iterable[Event], chronicle: Chronicle) -> Iterator[bytes]:
         """Feed the events; rows to be copied: stretches known for a while, then those that still are."""
         for event in batch:
             if isinstance(event.data, AboutPerson) or chronicle.knows(event.stream):
@@ -251,7 +251,7 @@ class Writes:
             for stretch, since in standing:
                 yield stretch_to_copy(person, stretch, since, None)
 
-    def _take(self, event: Event, change: Change) -> Iterator[tuple[Any, ...]]:
+    def _take(self, event: Event, change: Change) -> Iterator[bytes]:
         position = event.position
         self.first_position.setdefault(event.stream, position)
         for person, stretch in change.closed:

@@ -94,7 +94,8 @@ def rebuild(
         live.commit()
         _catch_up(new, store, progress)
         progress("comparing", 0, 0)
-        found = differences(live, SCHEMA, NEXT, AS_OF, min(position_of(live), position_of(new)))
+        both = min(position_of(live), position_of(new))
+        found = differences(live, SCHEMA, NEXT, AS_OF, both) if both else []
         live.commit()
         if found and same_form and not accept:
             return Rebuilt(position_of(new), found, switched=False)

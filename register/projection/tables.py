@@ -203,6 +203,7 @@ roll = Table(
     Column("mobile_team", Boolean, nullable=False),
     Column("marked_deceased", Boolean, nullable=False),
     Index("roll_list", "election", "municipality", "list_kind", "station", "no"),
+    Index("roll_person", "election", "person"),
 )
 
 #: Which rolls are frozen: how many voters, and the SHA-256 over the rows in order.

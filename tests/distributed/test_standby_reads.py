@@ -11,6 +11,7 @@ import pytest
 
 from register.access import looks
 from register.app.http import build, create_app
+from register.database import DatabaseError
 from register.settings import Settings
 from tests.api.conftest import Clock, World, number
 from tests.distributed.servers import Servers, servers
@@ -54,6 +55,15 @@ async def answer(client: httpx.AsyncClient, world: World, path: str, **asked: An
     found = await client.get(path, params=asked, headers=world.headers("cec"))
     assert found.status_code == 200, found.text
     return found.json()
+
+
+def test_an_address_that_cannot_be_read_is_named_by_its_place_alone(hosts: Servers, tmp_path: Path) -> None:
+    wrong = "postgresql://owner:secret@/cvr?hots=one"
+    settings = Settings(data=tmp_path / "data", database_url=hosts.url("one"), standby_urls=(hosts.url("two"), wrong))
+    with pytest.raises(DatabaseError, match="address 2 in CVR_STANDBY_URLS") as refused, build(settings):
+        pass
+    assert "secret" not in str(refused.value)
+    assert refused.value.__cause__ is None
 
 
 QUESTIONS = (

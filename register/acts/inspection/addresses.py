@@ -24,7 +24,8 @@ from register.law.deficiencies.addresses import (
     many_arrivals,
     uncovered,
 )
-from register.law.dossier import Rolling, facts_on, live
+from register.law.dossier import facts_on, live
+from register.law.effects import Rolling
 from register.law.events import SOURCE_PREFIX, ElectionCalled, Event, Residence, VotingOption
 from register.law.parameters import in_force
 from register.law.persons import persons
