@@ -35,6 +35,7 @@ NAMES = {
     "CVR_DOCUMENTS": "where documents are kept: a path or an fsspec URL such as s3://… (default: a folder in CVR_DATA)",
     "CVR_DOCUMENT_LIMIT": "bytes of a document, at most (default 20971520)",
     "CVR_RATE": "requests with notices that one authority may make in a second (default 2000)",
+    "CVR_PROJECTORS": "processes of this server that keep the register up to date (default 1, at most 17)",
     "CVR_WITNESSES": "policy file (C2SP tlog-policy): the witnesses of the log and where they take checkpoints",
     "CVR_ORIGIN": "origin line of the transparency log (default cvr.localhost/register)",
 }
@@ -42,6 +43,8 @@ NAMES = {
 
 DEFAULT_ORIGIN = "cvr.localhost/register"
 DEFAULT_RATE = 2000
+DEFAULT_PROJECTORS = 1
+MOST_PROJECTORS = 17
 DEFAULT_DOCUMENT_LIMIT = 20 << 20
 
 
@@ -56,7 +59,8 @@ class Settings:
 
     ``trusted_proxies``: addresses and networks (CIDR) of the proxies that say where a question comes from.
     ``documents``: a path or an fsspec URL, None for the folder below ``data``; ``document_limit`` in bytes.
-    ``witnesses``: the policy file that names who cosigns the log, None for nobody.
+    ``witnesses``: the policy file that names who cosigns the log, None for nobody. ``projectors``: how many processes
+    of this server share the parts of the register.
     """
 
     data: Path
@@ -71,6 +75,7 @@ class Settings:
     document_limit: int = DEFAULT_DOCUMENT_LIMIT
     rate: int = DEFAULT_RATE
     witnesses: Path | None = None
+    projectors: int = DEFAULT_PROJECTORS
 
     @property
     def documents_place(self) -> str:
@@ -130,8 +135,9 @@ def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         trusted_proxies=_networks("CVR_TRUSTED_PROXIES", given.get("CVR_TRUSTED_PROXIES", "")),
         documents=_place(folder, given.get("CVR_DOCUMENTS")),
         witnesses=(folder / Path(given["CVR_WITNESSES"]).expanduser()).absolute() if "CVR_WITNESSES" in given else None,
-        rate=_bytes("CVR_RATE", given.get("CVR_RATE", str(DEFAULT_RATE))),
-        document_limit=_bytes("CVR_DOCUMENT_LIMIT", given.get("CVR_DOCUMENT_LIMIT", str(DEFAULT_DOCUMENT_LIMIT))),
+        rate=_number("CVR_RATE", given.get("CVR_RATE", str(DEFAULT_RATE))),
+        projectors=_number("CVR_PROJECTORS", given.get("CVR_PROJECTORS", str(DEFAULT_PROJECTORS)), MOST_PROJECTORS),
+        document_limit=_number("CVR_DOCUMENT_LIMIT", given.get("CVR_DOCUMENT_LIMIT", str(DEFAULT_DOCUMENT_LIMIT))),
     )
 
 
@@ -187,9 +193,11 @@ def _place(folder: Path, text: str | None) -> str | None:
     return text if text is None or "://" in text else str((folder / Path(text).expanduser()).absolute())
 
 
-def _bytes(name: str, text: str) -> int:
+def _number(name: str, text: str, most: int | None = None) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise SettingsError(f"{name} must be a whole number greater than 0")
+    if most is not None and int(text) > most:
+        raise SettingsError(f"{name} must be at most {most}")
     return int(text)
 
 

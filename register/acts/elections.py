@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import psycopg
 
-from register.law.calendar import check_call, check_conclusion, civil_day
+from register.law.calendar import calendar_of, check_call, check_conclusion, check_runoff, civil_day
 from register.law.competence import Caller, may_look
 from register.law.events import ElectionCalled, ElectionConcluded, Event, RollFrozen
 from register.law.provisions import Fault, Refusal
@@ -77,19 +77,50 @@ def call(
     when another call stands under this id.
     """
     may_look(caller, "election-call")
-    unknown = [n for n, code in enumerate(called.municipalities) if code not in municipalities]
-    if unknown:
-        faults = [Fault(f"/municipalities/{n}", "There is no such municipality") for n in unknown]
-        detail = "The call names a municipality that does not exist"
-        raise Refusal("schema", detail, provision="Art. 1.14", faults=faults)
+    _check_municipalities(called, municipalities)
     earlier = load(store, called.election)
     if earlier is None:
         check_call(called, civil_day(now))
-    act = f"election-called:{called.election}"
-    try:
-        return _append(store, act, called, now, salt, 0 if earlier is None else None)
-    except ConcurrencyError:  # another call came first: under its id this one is a repeat or a conflict
-        return _append(store, act, called, now, salt, None)
+    return _append_call(store, called, now, salt, known=earlier is not None)
+
+
+def call_runoff(
+    store: Store,
+    of: str,
+    asked: ElectionCalled,
+    caller: Caller,
+    municipalities: Collection[str],
+    *,
+    now: datetime,
+    salt: str,
+) -> tuple[ElectionCalled, Receipt]:
+    """The CEC calls a run-off of a concluded election; the same call again is ``repeated``. What it is called as.
+
+    Of ``asked``, id, day, day of the call and municipalities count (none: those of the first round); the rest is the
+    first round's. Raises Refusal as :func:`call` does, and ``calendar`` (Art. 3.6 e) when the first round is not
+    concluded; ``LookupError`` when it was never called.
+    """
+    may_look(caller, "election-call")
+    first = load(store, of)
+    if first is None:
+        raise LookupError(of)
+    if first.conclusion is None:
+        raise Refusal("calendar", "The roll of the first round is not concluded", provision="Art. 3.6 e")
+    calendar = calendar_of(first.called)
+    called = msgspec.structs.replace(
+        asked,
+        kind=first.called.kind,
+        early=first.called.early,
+        options_until=calendar.options_until,
+        municipalities=asked.municipalities or first.called.municipalities,
+        runoff_of=of,
+        judged_on=calendar.conclusion_day,
+    )
+    _check_municipalities(called, municipalities)
+    earlier = load(store, called.election)
+    if earlier is None:
+        check_runoff(first.called, called, civil_day(now))
+    return called, _append_call(store, called, now, salt, known=earlier is not None)
 
 
 def conclude(
@@ -118,6 +149,22 @@ def conclude(
     if concluded is None:
         raise LookupError(election)
     return concluded, receipt
+
+
+def _check_municipalities(called: ElectionCalled, municipalities: Collection[str]) -> None:
+    unknown = [n for n, code in enumerate(called.municipalities) if code not in municipalities]
+    if unknown:
+        faults = [Fault(f"/municipalities/{n}", "There is no such municipality") for n in unknown]
+        detail = "The call names a municipality that does not exist"
+        raise Refusal("schema", detail, provision="Art. 1.14", faults=faults)
+
+
+def _append_call(store: Store, called: ElectionCalled, now: datetime, salt: str, *, known: bool) -> Receipt:
+    act = f"election-called:{called.election}"
+    try:
+        return _append(store, act, called, now, salt, None if known else 0)
+    except ConcurrencyError:  # another call came first: under its id this one is a repeat or a conflict
+        return _append(store, act, called, now, salt, None)
 
 
 def _concluded() -> Refusal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
@@ -24,7 +25,7 @@ from register.law.events import ElectionCalled, ElectionId
 from register.law.provisions import Refusal
 from register.law.rolls import ListKind
 from register.projection.keeping import BusyError
-from register.projection.roll_accounts import Cell, RollAccounts, Shown, roll_accounts
+from register.projection.roll_accounts import Cell, RollAccounts, Shown, by_units, roll_accounts
 from register.projection.tables import frozen_roll, roll
 
 router = APIRouter(tags=["elections"])
@@ -61,6 +62,7 @@ class ElectionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     day: date
     called_on: date
     municipalities: tuple[str, ...]
+    runoff_of: str | None
     state: Literal["called", "concluded"]
     calendar: Calendar
     conclusion: int | None
@@ -87,7 +89,7 @@ def call_election(body: SmallBody, system: CurrentSystem, caller: CurrentCaller)
         system.store, called, caller, system.municipalities, now=system.clock(), salt=salt_of(system)
     )
     status = 200 if receipt.status == "repeated" else 201
-    return problems.json_answer(_answer(_election(system, call.id)), status)
+    return problems.json_answer(answer_of(election_of(system, call.id)), status)
 
 
 @router.get("/v1/elections")
@@ -95,13 +97,13 @@ def list_elections(system: CurrentSystem) -> Response:
     """Every election with its calendar, the latest election day first."""
     with system.database.psycopg() as connection:
         found = elections.load_all(connection, system.store)
-    return problems.json_answer({"items": [_answer(each) for each in found], "next": None})
+    return problems.json_answer({"items": [answer_of(each) for each in found], "next": None})
 
 
 @router.get("/v1/elections/{id}", responses=problems.responses(404))
 def read_election(id: str, system: CurrentSystem) -> Response:
     """An election with its calendar, its conclusion and its frozen roll."""
-    return problems.json_answer(_answer(_election(system, id)))
+    return problems.json_answer(answer_of(election_of(system, id)))
 
 
 @router.post("/v1/elections/{id}/conclusion", status_code=201, responses=problems.responses(401, 403, 404, 409))
@@ -113,7 +115,7 @@ def conclude_election(id: str, system: CurrentSystem, caller: CurrentCaller) -> 
         )
     except LookupError:
         raise problems.NotFoundError from None
-    return problems.json_answer(msgspec.structs.replace(_answer(concluded), position=receipt.position), 201)
+    return problems.json_answer(msgspec.structs.replace(answer_of(concluded), position=receipt.position), 201)
 
 
 @router.get("/v1/elections/{id}/roll", responses=problems.responses(401, 403, 404, 409, 422, 503))
@@ -136,7 +138,7 @@ async def read_roll(
     query = query.where(*(roll.c[name] == value for name, value in wanted.items() if value is not None))
 
     def work(connection: sa.Connection, _: int) -> tuple[int, list[dict[str, Any]]]:
-        conclusion = _frozen(system, connection, id)
+        conclusion = conclusion_of_frozen(system, connection, id)
         detail = {"list": list_kind, "station": station, "after": after, "limit": limit}
         journal(connection, system, caller, "roll", election=id, municipality=municipality, detail=detail)
         rows = connection.execute(query.order_by(roll.c.no).limit(limit + 1)).mappings()
@@ -155,15 +157,17 @@ async def read_accounts(
     id: str,
     system: CurrentSystem,
     caller: Annotated[Caller | None, Depends(optional_caller)],
+    by: Annotated[Literal["list", "unit"], Query(description="Lists of municipalities, or electoral units")] = "list",
     at_least: AtLeast = 0,
 ) -> Response:
-    """Voters by municipality, list, station, option and entity; the lists add up to the roll, the remainder is 0.
+    """Voters by municipality, list, station, option and entity, or by unit; adding up to the roll, the remainder is 0.
 
+    By unit: level, unit and option; the units of each level, with those who vote in none of it, add up to the roll.
     Everyone but the CEC and auditors sees cells of 1 to 4 as ``<5``, and null where a cell would give one of them away.
     """
 
     def work(connection: sa.Connection, _: int) -> RollAccounts:
-        _frozen(system, connection, id)
+        conclusion_of_frozen(system, connection, id)
         found = roll_accounts(connection, id)
         if found is None:
             raise problems.NotReadyError("The roll is being frozen", retry_after=2)
@@ -175,14 +179,29 @@ async def read_accounts(
         raise problems.NotReadyError("Others are waiting for counts", retry_after=5) from None
     exact = caller is not None and caller.role in _EXACT
     shown: Mapping[Cell, Shown] = found.cells if exact else found.shown
+    remainder = found.voters - sum(found.cells.values())
+    items = [cell._asdict() | {"voters": count} for cell, count in shown.items()]
+    if by == "unit":
+        called = election_of(system, id).called
+        units = by_units(shown, called, system.municipalities)
+        items = [cell._asdict() | {"voters": count} for cell, count in units.items()]
+        remainder = _unexplained(found, called, system)
     return problems.json_answer(
         {
-            "items": [cell._asdict() | {"voters": count} for cell, count in shown.items()],
+            "items": items,
             "total": found.voters,
-            "remainder": found.voters - sum(found.cells.values()),
+            "remainder": remainder,
             "position": found.conclusion,
         }
     )
+
+
+def _unexplained(found: RollAccounts, called: ElectionCalled, system: System) -> int:
+    """By how many voters the units of any level differ from the roll, at most; 0, or the register is wrong."""
+    totals: Counter[str] = Counter()
+    for cell, count in by_units(found.cells, called, system.municipalities).items():
+        totals[cell.level] += count if isinstance(count, int) else 0
+    return max((found.voters - total for total in totals.values()), key=abs, default=found.voters)
 
 
 def salt_of(system: System) -> str:
@@ -208,14 +227,16 @@ def journal(
         raise problems.NotReadyError("This look cannot be journalled right now") from error
 
 
-def _election(system: System, election: str) -> elections.Election:
+def election_of(system: System, election: str) -> elections.Election:
+    """The election of this id. Raises NotFoundError."""
     found = elections.load(system.store, election)
     if found is None:
         raise problems.NotFoundError
     return found
 
 
-def _answer(of: elections.Election) -> ElectionAnswer:
+def answer_of(of: elections.Election) -> ElectionAnswer:
+    """An election as everyone is told of it."""
     called = of.called
     return ElectionAnswer(
         id=called.election,
@@ -224,6 +245,7 @@ def _answer(of: elections.Election) -> ElectionAnswer:
         day=called.day,
         called_on=called.called_on,
         municipalities=called.municipalities,
+        runoff_of=called.runoff_of,
         state="called" if of.conclusion is None else "concluded",
         calendar=calendar_of(called),
         conclusion=of.conclusion,
@@ -233,9 +255,9 @@ def _answer(of: elections.Election) -> ElectionAnswer:
     )
 
 
-def _frozen(system: System, connection: sa.Connection, election: str) -> int:
-    """Conclusion of the frozen roll. Raises NotFoundError, ``Refusal`` (409) or NotReadyError (503)."""
-    if _election(system, election).conclusion is None:
+def conclusion_of_frozen(system: System, connection: sa.Connection, election: str) -> int:
+    """Where the frozen roll was concluded. Raises NotFoundError, ``Refusal`` (409) or NotReadyError (503)."""
+    if election_of(system, election).conclusion is None:
         raise Refusal("calendar", "The roll of this election is not concluded", provision="Art. 3.6 e")
     conclusion = connection.scalar(sa.select(frozen_roll.c.conclusion).where(frozen_roll.c.election == election))
     if conclusion is None:

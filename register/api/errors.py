@@ -48,6 +48,7 @@ _WRITTEN: Final = {
 REPEATABLE: Final = frozenset(
     {
         "/v1/elections",
+        "/v1/elections/{id}/runoff",
         "/v1/excerpts/{id}/verification",
         "/v1/excerpts/{id}/certification",
         "/v1/sender-keys",
@@ -66,6 +67,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/v1/voters/query": {"jmb": "0101970100017"},
     "/v1/self-check": {"jmb": "0101970100017", "surname": "Hadžić", "born_on": "1970-01-01"},
     "/v1/elections": {"id": "2026-general", "kind": "general", "day": "2026-10-04", "called_on": "2026-05-06"},
+    "/v1/elections/{id}/runoff": {"id": "2026-runoff", "day": "2026-10-25", "called_on": "2026-10-07"},
     "/v1/elections/{id}/political-entities": {"id": "7", "name": "Uzorak stranka", "units": ["511", "10049"]},
     "/v1/elections/{id}/political-entities/{entity}/withdrawal": {"reason": "withdrew its lists", "units": ["511"]},
     "/v1/elections/{id}/excerpt-requests": {"unit": "511", "formats": ["csv", "xlsx"], "script": "latin"},

@@ -28,7 +28,12 @@ class Metrics:
         self._lag = Gauge(
             "cvr_lag_events", "Events a follower is behind the event store", ("of",), registry=self.registry
         )
-
+        self._part_lag = Gauge(
+            "cvr_part_lag_events",
+            "Events a part of the register is behind the event store; 0: what belongs to no person, and what is shown",
+            ("part",),
+            registry=self.registry,
+        )
         self._reads = Counter(
             "cvr_register_reads",
             "Readings of the register, by the server they came from",
@@ -86,6 +91,10 @@ class Metrics:
     def lag(self, of: str, events: int) -> None:
         """Note by how many events a follower is behind."""
         self._lag.labels(of).set(events)
+
+    def part_lag(self, part: int, events: int) -> None:
+        """Note by how many events a part of the register is behind."""
+        self._part_lag.labels(str(part)).set(events)
 
     def replicas(self, standbys: Mapping[str, int]) -> None:
         """Note how many standbys follow the database, by what they are to it."""

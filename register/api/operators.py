@@ -107,6 +107,8 @@ def metrics(system: CurrentSystem) -> Response:
     lags = measure(system)
     if lags is not None:
         _obstacle(system, lags)
+        for part, events in system.part_lags().items():
+            system.metrics.part_lag(part, events)
         _waits(system)
     for standby in system.standbys:
         system.metrics.standby(standby.ordinal, standby.found.behind, fit=standby.fit(0))

@@ -31,9 +31,9 @@ class System:
     """What one process of the register works with. ``entropy(n)`` gives n unpredictable bytes.
 
     ``reference`` is the version of the reference data. ``lags`` tell for each follower of the event store
-    (``projection``, ``log``, ``inspection``) how many events it is behind. ``unwell`` names the workers beside this
-    process that end again and again. ``cosigning`` keeps what witnesses cosign, where a policy names any. What may
-    lag a moment is read from ``standbys``.
+    (``projection``, ``log``, ``inspection``) how many events it is behind, ``part_lags`` for each part of the
+    register. ``unwell`` names the workers beside this process that end again and again. ``cosigning`` keeps what
+    witnesses cosign, where a policy names any. What may lag a moment is read from ``standbys``.
     """
 
     settings: Settings
@@ -53,6 +53,7 @@ class System:
     queue: Queue
     reference: str
     lags: Mapping[str, Callable[[], int]]
+    part_lags: Callable[[], Mapping[int, int]] = dict
     metrics: Metrics = field(default_factory=Metrics)
     readers: Readers = field(default_factory=Readers)
     unwell: Callable[[], Collection[str]] = tuple

@@ -322,6 +322,9 @@ def _concluded(system: System, connection: sa.Connection, election: str) -> Conc
         raise problems.NotFoundError
     if found.conclusion is None or found.concluded_on is None:
         raise Refusal("calendar", "The roll of this election is not concluded", provision="Art. 3.6 e")
+    if found.called.runoff_of is not None:
+        sentence = "A run-off's roll is its first round's: ask which late notices changed that one"
+        raise Refusal("calendar", sentence, provision="Art. 3.6 e")
     if connection.scalar(sa.select(frozen_roll.c.conclusion).where(frozen_roll.c.election == election)) is None:
         raise problems.NotReadyError("The roll is being frozen", retry_after=2)
     return Concluded(found.called, found.conclusion, found.concluded_on, system.municipalities)

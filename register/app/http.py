@@ -32,6 +32,7 @@ from register.api import (
     public,
     receiving,
     registry,
+    runoffs,
     self_check,
     senders,
     stations,
@@ -52,6 +53,7 @@ from register.app.parts import (
     make_standbys,
     open_documents,
     open_store,
+    part_lags,
     projection_lag,
     read_reference,
     reference_version,
@@ -80,6 +82,7 @@ ROUTERS: Final = (
     web.router,
     elections.router,
     stations.router,
+    runoffs.router,
     commission.router,
     feed.router,
     deficiencies.router,
@@ -128,6 +131,7 @@ def build(
                 "log": make_sealer(settings, database, store, clock, entropy).lag,
                 "inspection": lambda: inspection_lag(database, store),
             },
+            part_lags=lambda: part_lags(database, store),
         )
 
 

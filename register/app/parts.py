@@ -24,8 +24,9 @@ from register.log.cosigning import Cosigning
 from register.log.keys import KeyRing, open_key
 from register.log.policy import PolicyError, parse_policy
 from register.log.sealer import Sealer
-from register.projection import projector, queries
+from register.projection import queries
 from register.projection.forms import OtherFormError
+from register.projection.parts import position_of, positions_of
 from register.settings import Clock, Settings, SettingsError
 from register.store import Store
 from register.store.reading import row_at
@@ -160,8 +161,16 @@ def inspection_lag(database: Database, store: Store) -> int:
 def projection_lag(database: Database, store: Store) -> int:
     """Return by how many events the register's tables are behind the event store."""
     with database.psycopg() as connection:
-        position = projector.position_of(connection)
+        position = position_of(connection)
     return store.head() - position
+
+
+def part_lags(database: Database, store: Store) -> dict[int, int]:
+    """Return by how many events each part of the register's tables is behind the event store."""
+    with database.psycopg() as connection:
+        positions = positions_of(connection)
+    head = store.head()
+    return {part: head - position for part, position in sorted(positions.items())}
 
 
 def read_reference() -> dict[str, Municipality]:

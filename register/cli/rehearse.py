@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
 
 from register.cli.clock import current_clock
-from register.rehearsal.nation import STEPS, USUAL, Figures, RehearsalError, draw, gathered, read_figures
+from register.rehearsal.nation import STEPS, USUAL, Figures, RehearsalError, draw, gathered, read_figures, tables
 from register.rehearsal.nation import rehearse as run_steps
 from register.rehearsal.nation.figures import Plan
 from register.rehearsal.nation.outcome import StepError
 from register.settings import read_settings, today
+
+_FORMS: Final[dict[str, Callable[[list[Figures]], bytes]]] = {
+    ".svg": lambda figures: draw(figures).encode(),
+    ".md": lambda figures: tables(figures).encode(),
+    ".json": gathered,
+}
 
 
 def rehearse(
@@ -34,7 +41,8 @@ def rehearse(
         list[Path] | None, typer.Option("--draw", help="Instead: draw the growth picture from these figures.")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option(help="With --draw: the picture (.svg), or one file of all the figures (.json).")
+        Path | None,
+        typer.Option(help="With --draw: the picture (.svg), tables (.md), or all the figures in one (.json)."),
     ] = None,
 ) -> None:
     """Rehearse a nation: notices of generated people in, register, log, election, lists, verification.
@@ -74,10 +82,10 @@ def _tell(step: str, figures: Figures | None) -> None:
 
 
 def _draw(paths: list[Path], to: Path | None) -> None:
-    if to is None or to.suffix not in (".svg", ".json"):
-        raise typer.BadParameter("--to names a file ending in .svg or .json")
+    if to is None or to.suffix not in _FORMS:
+        raise typer.BadParameter(f"--to names a file ending in one of {', '.join(_FORMS)}")
     try:
         figures = [each for path in paths for each in read_figures(path)]
-        to.write_bytes(gathered(figures) if to.suffix == ".json" else draw(figures).encode())
+        to.write_bytes(_FORMS[to.suffix](figures))
     except (OSError, msgspec.DecodeError, ValueError) as error:
         sys.exit(f"cvr: {error}")

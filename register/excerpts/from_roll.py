@@ -64,6 +64,7 @@ _TITLE: Final = {
     ("local", False): "Local elections {day}",
     ("local", True): "Early local elections {day}",
 }
+_RUNOFF: Final = "Second round of elections {day}"
 
 
 class NotReadyError(Exception):
@@ -183,7 +184,8 @@ def rows_of(
 def title_of(called: ElectionCalled, script: Script) -> str:
     """What the election is called on a list, in the list's language: "Opći izbori 4. 10. 2026."."""
     day = f"{called.day.day}. {called.day.month}. {called.day.year}."
-    return translations(LANGUAGE[script]).gettext(_TITLE[called.kind, called.early]).format(day=day)
+    said = _TITLE[called.kind, called.early] if called.runoff_of is None else _RUNOFF
+    return translations(LANGUAGE[script]).gettext(said).format(day=day)
 
 
 def mission_code(mission: str) -> str:

@@ -54,7 +54,12 @@ def civil_day(instant: datetime) -> date:
 
 
 def conclusion_day_of(called: ElectionCalled, law: Law = LAW) -> date:
-    """Return the day at whose end the roll is concluded: E-45, early E-20 (Art. 3.6 e, practice)."""
+    """Return the day at whose end the roll is concluded: E-45, early E-20 (Art. 3.6 e, practice).
+
+    Of a run-off it is that of the first round, whose roll it is held by.
+    """
+    if called.judged_on is not None:
+        return called.judged_on
     rules = law.in_force(called.called_on)
     return _before(called.day, rules.conclusion_early_days if called.early else rules.conclusion_days)
 
@@ -65,6 +70,8 @@ def calendar_of(called: ElectionCalled, law: Law = LAW) -> Calendar:
     Raises ``ValueError`` for an early election without ``options_until``, which :func:`check_call` refuses.
     """
     day, rules = called.day, law.in_force(called.called_on)
+    if called.runoff_of is not None and called.options_until is not None:
+        return _of_runoff(called, called.options_until, conclusion_day_of(called, law))
     options_until = called.options_until if called.early else _before(day, rules.options_days)
     if options_until is None:
         raise ValueError("the call of an early election sets the last day for options")
@@ -109,6 +116,40 @@ def check_call(called: ElectionCalled, today: date, law: Law = LAW) -> None:
         raise _refusal("The last day for options cannot lie before the call", "/options_until")
     if called.options_until > conclusion_day_of(called, law):
         raise _refusal("The last day for options cannot lie after the day of the conclusion", "/options_until")
+
+
+def _of_runoff(called: ElectionCalled, options_until: date, judged_on: date) -> Calendar:
+    """A run-off's: options and residences are those of the first round; the changes are concluded before its day."""
+    return Calendar(
+        election=called.election,
+        day=called.day,
+        call_by=None,
+        provisional_as_of=None,
+        display_from=None,
+        display_to=None,
+        options_until=options_until,
+        conclusion_day=judged_on,
+        conclusion_from=called.called_on,
+        conclusion_to=_before(called.day, 1),
+    )
+
+
+def check_runoff(first: ElectionCalled, called: ElectionCalled, today: date) -> None:
+    """Accept the call of a run-off of a concluded election (Art. 3.6 e: one conclusion, a second for a run-off only).
+
+    ``today`` is the day on which it is recorded. Raises ``Refusal("calendar")`` for a run-off of a run-off, one that
+    is not after the first round, is called before it or on a day to come, or is held where the first round was not.
+    """
+    if first.runoff_of is not None:
+        raise _refusal("A run-off has no run-off", "/id")
+    if called.day <= first.day or called.day > first.day + LONGEST:
+        raise _refusal(f"A run-off is held after the first round, {first.day}", "/day")
+    if not first.day <= called.called_on <= min(today, _before(called.day, 1)):
+        raise _refusal(
+            "A run-off is called after the first round's vote, before its own, on a day that came", "/called_on"
+        )
+    if first.municipalities and not set(called.municipalities) <= set(first.municipalities):
+        raise _refusal("A run-off is held where the first round was held", "/municipalities")
 
 
 def check_conclusion(called: ElectionCalled, today: date, law: Law = LAW) -> None:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from io import StringIO
 from itertools import groupby
-from typing import Final
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -26,6 +26,11 @@ _WHOLE_ENTITY: Final[dict[Entity, frozenset[str]]] = {
     "RS": frozenset({"703", "502", "300", "5"}),
 }
 _HOR_BIH_PREFIX: Final[dict[Entity, str]] = {"FBiH": "51", "RS": "52"}
+
+
+#: Levels of which each voter votes in one unit, or in none. ``municipality``: councils and mayors.
+Level = Literal["hor-bih", "hor-fbih", "nsrs", "cantonal-assembly", "municipality"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 
 
 class Municipality(msgspec.Struct, frozen=True):
@@ -97,6 +102,22 @@ def electoral_units(municipality: Municipality, option: Entity | None) -> frozen
     own = {unit for unit in municipality.unit_hor_bih if unit.startswith(_HOR_BIH_PREFIX[entity])}
     own.update(municipality.unit_hor_fbih if entity == "FBiH" else municipality.unit_nsrs)
     return frozenset({municipality.code}) | own | set(municipality.unit_cantonal_assembly) | _WHOLE_ENTITY[entity]
+
+
+def unit_at(municipality: Municipality, option: Entity | None, level: Level) -> str | None:
+    """Return the one unit of a level a voter who counts there votes in, or None for none (Art. 1.1a).
+
+    ``option``: as for :func:`electoral_units`.
+    """
+    held = {
+        "hor-bih": municipality.unit_hor_bih,
+        "hor-fbih": municipality.unit_hor_fbih,
+        "nsrs": municipality.unit_nsrs,
+        "cantonal-assembly": municipality.unit_cantonal_assembly,
+        "municipality": (municipality.code,),
+    }
+    votes_in = electoral_units(municipality, option)
+    return next((unit for unit in held[level] if unit in votes_in), None)
 
 
 def _units(cell: str) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
+from register.law.events import ElectionCalled, Entity
+from register.law.territory import LEVELS, Level, Municipality, unit_at
 from register.projection.keeping import Keeper
 from register.projection.tables import frozen_roll, roll
 
@@ -21,6 +23,8 @@ SMALL: Final = "<5"
 Shown = int | str | None
 K = TypeVar("K", bound=Hashable)
 G = TypeVar("G", bound=Hashable)
+
+_ENTITIES: Final[Mapping[str, Entity]] = {"FBiH": "FBiH", "RS": "RS"}
 
 #: A frozen roll never changes: it is counted once.
 KEEPER: Final = Keeper(32)
@@ -87,6 +91,34 @@ def sums(shown: Mapping[K, Shown], group: Callable[[K], G]) -> dict[G, Shown]:
     for key, count in shown.items():
         parts.setdefault(group(key), []).append(count)
     return {of: counts[0] if len(counts) == 1 else _sum(counts) for of, counts in parts.items()}
+
+
+class UnitCell(NamedTuple):
+    """What the voters of one count by units have in common; ``unit`` None: they vote in no unit of the level."""
+
+    level: Level
+    unit: str | None
+    option: str
+
+
+def by_units(
+    shown: Mapping[Cell, Shown], called: ElectionCalled, municipalities: Mapping[str, Municipality]
+) -> dict[UnitCell, Shown]:
+    """Sums by level, unit and option, in this order; those of each level add up to the roll (Art. 1.1a).
+
+    In Brčko the unit is that of the voter's entity option: 515 and 402 with the Federation, 522 and 306 with Republika
+    Srpska. A local election has the one level of municipalities.
+    """
+    levels = LEVELS if called.kind == "general" else LEVELS[-1:]
+    counted: dict[tuple[UnitCell, Cell], Shown] = {}
+    for cell, count in shown.items():
+        option = _ENTITIES.get(cell.entity or "")
+        for level in levels:
+            unit = unit_at(municipalities[cell.municipality], option, level)
+            counted[UnitCell(level, unit, cell.option), cell] = count
+    found = sums(counted, lambda key: key[0])
+    place = {level: number for number, level in enumerate(levels)}
+    return dict(sorted(found.items(), key=lambda item: (place[item[0].level], item[0].unit or "", item[0].option)))
 
 
 def _sum(counts: list[Shown]) -> Shown:

@@ -16,8 +16,9 @@ from psycopg import sql
 
 from register.law.events import ElectionCalled
 from register.law.rolls import roll_of
+from register.projection import runoff_rolls
 from register.projection.copying import copy_rendered
-from register.projection.voters import ROLL_COLUMNS, UNORDERED_COLUMNS, rendered
+from register.projection.voters import ROLL_COLUMNS, UNORDERED_COLUMNS, rendered, rows_of
 from register.store import Store
 
 Connection = psycopg.Connection[Any]
@@ -74,7 +75,8 @@ def freeze(
     """Write the roll of a concluded election, in one transaction; one that is there already stays as it is.
 
     ``municipalities``: the codes of all municipalities. With ``dsn``, which connects as the program, so many
-    ``processes`` fold where it pays. Raises ``LookupError`` when the election is not concluded.
+    ``processes`` fold where it pays; the roll of a run-off is folded by one. Raises ``LookupError`` when the election,
+    or the first round of a run-off, is not concluded.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('roll:' || %s, 0))", (election,))
@@ -87,9 +89,13 @@ def freeze(
         ).fetchone()
         if row is None:
             raise LookupError(election)
-        roll = roll_of(msgspec.convert(row[0], ElectionCalled), municipalities)
-        rows = rendered(connection, store, roll, row[1] - 1, dsn, processes)
-        result = FrozenRoll(election, row[1], *_write(connection, election, rows))
+        called, conclusion = msgspec.convert(row[0], ElectionCalled), row[1]
+        if called.runoff_of is None:
+            roll = roll_of(called, municipalities)
+            rows = rendered(connection, store, roll, conclusion - 1, dsn, processes)
+        else:
+            rows = rows_of(runoff_rolls.entries_of(connection, store, called, conclusion, municipalities))
+        result = FrozenRoll(election, conclusion, *_write(connection, election, rows))
         connection.execute(
             "INSERT INTO projection.frozen_roll VALUES (%s, %s, %s, %s)",
             (result.election, result.conclusion, result.voters, result.sha256),

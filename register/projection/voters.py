@@ -128,9 +128,9 @@ def rendered(
     With ``dsn``, and where it pays, so many ``processes`` fold; few pieces wait at a time, so that memory stays flat.
     """
     voters = _voters(connection, store, roll, upto)
-    yield from _rows(voters.of_several_numbers())
+    yield from rows_of(voters.of_several_numbers())
     if dsn is None or processes == 1 or upto < _WORTH_SPREADING:
-        yield from _rows(voters.of_range((_FIRST, _LAST)))
+        yield from rows_of(voters.of_range((_FIRST, _LAST)))
         return
     # Not by fork: this process may have threads, which a fork would lose together with their locks.
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _open, (dsn, voters.arguments))
@@ -152,7 +152,8 @@ def _voters(connection: Connection, store: Store, roll: Roll, upto: int) -> Vote
     return Voters(store, roll, upto, linked_streams(connection, store, upto), stations)
 
 
-def _rows(entries: Iterable[tuple[UUID, RollEntry]]) -> Iterator[bytes]:
+def rows_of(entries: Iterable[tuple[UUID, RollEntry]]) -> Iterator[bytes]:
+    """Entries as rows for COPY, :data:`UNORDERED_COLUMNS`."""
     return (_row(person, entry) for person, entry in entries)
 
 
@@ -190,4 +191,4 @@ def _open(dsn: str, arguments: tuple[Roll, int, Collection[UUID], Sequence[Event
 
 
 def _piece(part: Range) -> bytes:
-    return b"".join(_rows(_opened[0].of_range(part)))
+    return b"".join(rows_of(_opened[0].of_range(part)))

@@ -73,6 +73,8 @@ class Election:
     @property
     def title(self) -> str:
         """The kind of election in words."""
+        if self.called.runoff_of is not None:
+            return "Second round of an election"
         kinds = {
             ("general", False): "General election",
             ("local", False): "Local election",

@@ -19,11 +19,13 @@ import pytest
 
 from register.audit.verify import Report
 from register.excerpts.manifest import read_manifest, write_manifest
-from register.law.events import Death
+from register.law.events import Citizen, Death, JmbReplaced, Residence
 from register.log.files import LogFiles
 from register.log.keys import Signer
+from register.projection.parts import COMMON, PERSONS, deal, position_of, positions_of
+from register.projection.projector import follow
 from register.store import codec
-from tests.audit.conftest import ORIGIN, House, drawn
+from tests.audit.conftest import ORIGIN, PAPER, House, drawn
 
 PAST = date(2026, 2, 2)
 Owner = psycopg.Connection[tuple[Any, ...]]
@@ -75,6 +77,40 @@ def test_what_is_not_sealed_or_not_followed_yet_is_said_and_is_no_fault(house: H
     assert (report.head, report.position, report.sealed) == (head + 2, head, head)
     assert report.check("log-entries").notes == [f"positions {head + 1} to {head + 2} are not yet sealed"]
     assert "2 events are not in it yet" in report.check("register").notes[0]
+
+
+def test_parts_of_the_register_that_stand_apart_are_each_held_against_their_own_position(empty: House) -> None:
+    """Given parts ahead of others, also behind a replaced number, then nothing is found; a changed row still is."""
+    born = date(1970, 1, 1)
+    for n in range(40):
+        citizen = Citizen(jmb=f"N{n}", effective_on=born, surname="Čolić", given_name="Uzorak", parent_name="Test",
+                          sex="F", born_on=born)  # fmt: skip
+        lives = Residence(jmb=f"N{n}", effective_on=PAST, kind="permanent", municipality="10049", settlement="Centar",
+                          street="Nova", house_number=str(n % 7))  # fmt: skip
+        empty.send("registry-office:10049", citizen)
+        empty.send("residence-authority:10049", lives)
+        if n == 9:
+            on = JmbReplaced(jmb=f"N{n}", new_jmb=f"N{n - 5}", effective_on=PAST, document=PAPER)
+            empty.send("residence-authority:10049", on)
+    with empty.database.psycopg() as connection:
+        persons = frozenset(PERSONS)
+        while positions_of(connection)[1] < 30:
+            follow(connection, empty.store, limit=6, parts=persons)
+        while any(follow(connection, empty.store, limit=6, parts=deal(5, share)) for share in (1, 3)):
+            pass
+        at = positions_of(connection)
+        assert (at[COMMON], at[1] > 21, at[5], at[1] > at[5]) == (0, True, at[16], True)
+        follow(connection, empty.store, limit=25, parts={COMMON})
+        assert position_of(connection) == 25
+    report = empty.verify()
+    assert found(report) == {}
+    assert report.position == 25
+    with empty.tampering() as owner:
+        changed = owner.execute(
+            "UPDATE projection.stretch SET surname = 'Drugić' WHERE lower(known) > 45 AND surname IS NOT NULL"
+        )
+        assert changed.rowcount > 0
+    assert "register" in found(empty.verify())
 
 
 # --- the event store --------------------------------------------------------------------------------------------------

@@ -218,6 +218,23 @@ async def test_the_accounts_add_up_to_the_roll_and_the_public_reads_nobody_out_o
     least = sum(1 if true < 5 else 5 for true in hidden)
     assert any(cell is None for cell, _ in shown)
     assert sum(hidden) > least
+    # By unit, each level adds up; what is hidden of a cell is hidden of each sum it is part of.
+    auditor = hands.bearer("auditor", "Auditor", "auditor:x")
+    units = (await client.get(f"{path}/accounts?by=unit", headers=auditor)).json()
+    assert (units["total"], units["remainder"]) == (60, 0)
+    federation = [
+        sum(each["voters"] for each in units["items"] if each["level"] == level and str(each["unit"])[:2] in begins)
+        for level, begins in (("hor-bih", ("51",)), ("hor-fbih", ("40", "41")))
+    ]
+    assert federation[0] == federation[1] > 0
+    seen_by_all = (await client.get(f"{path}/accounts?by=unit")).json()["items"]
+    assert [(each["level"], each["unit"], each["option"]) for each in seen_by_all] == [
+        (each["level"], each["unit"], each["option"]) for each in units["items"]
+    ]
+    pairs = zip(seen_by_all, units["items"], strict=True)
+    assert all(shown["voters"] in (true["voters"], None, "<5") for shown, true in pairs)
+    assert all(true["voters"] >= 5 for shown, true in zip(seen_by_all, units["items"], strict=True)
+               if isinstance(shown["voters"], int))  # fmt: skip
 
     # The roll itself is for the CEC and auditors, page by page, and each look is on record.
     seen: list[dict[str, Any]] = []

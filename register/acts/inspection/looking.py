@@ -71,9 +71,10 @@ def settle(connection: Connection, examined: Examined) -> Settled:
 
 
 def elections_of(connection: Connection) -> tuple[ElectionCalled, ...]:
-    """Every election called, as far as the tables know."""
+    """Every election called, as far as the tables know; not run-offs, whose stations and options are the first's."""
     rows = connection.execute("SELECT called FROM projection.election ORDER BY called_at_position").fetchall()
-    return tuple(msgspec.convert(called, ElectionCalled) for (called,) in rows)
+    elections = (msgspec.convert(called, ElectionCalled) for (called,) in rows)
+    return tuple(called for called in elections if called.runoff_of is None)
 
 
 def loads_of(connection: Connection) -> dict[str, date]:

@@ -40,6 +40,8 @@ class Concluded(msgspec.Struct):
     rules: str
     frozen: tuple[int, RollFrozen] | None = None
     drawn: list[tuple[int, ExcerptDrawn]] = []
+    #: Of a run-off: its first round.
+    first: Concluded | None = None
 
 
 class Common(NamedTuple):
@@ -80,6 +82,9 @@ def common(folder: Path, index: Index, *, processes: int) -> Common:
             else:
                 _take_election(elections, events)
                 drawn += [(event.position, event.data) for event in events if isinstance(event.data, ExcerptDrawn)]
+    for each in elections.values():
+        if each.called.runoff_of in elections:
+            each.first = elections[each.called.runoff_of]
     for position, excerpt in drawn:
         if excerpt.election in elections:
             elections[excerpt.election].drawn.append((position, excerpt))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from register.law.dossier import live
 from register.law.events import Event
 from register.law.persons import persons
 from register.law.rolls import Roll, RollEntry, residence_of, roll_of, stand
+from register.law.runoffs import Runoff, runoff_of, stand_again
 from register.law.territory import Coverage
 from register.projection.rolls import LIST_ORDER
 from register.projection.voters import ROLL_COLUMNS
@@ -48,21 +49,26 @@ class ShareMaker:
     """The share of one part in the roll of one election."""
 
     def __init__(self, election: Concluded, stations: Sequence[Event], municipalities: Collection[str]) -> None:
+        first = election if election.first is None else election.first
         self._upto = election.conclusion - 1
-        self._roll: Roll = roll_of(election.called, municipalities)
-        self._stations = live(event for event in stations if event.position <= self._upto)
+        self._roll: Roll = roll_of(first.called, municipalities)
+        self._runoff: Runoff | None = None
+        if election.first is not None:
+            self._runoff = runoff_of(self._roll, first.conclusion, election.called)
+        self._stations = live(event for event in stations if event.position < first.conclusion)
         self._coverage: dict[str, Coverage] = {}
         self._voters: list[Voter] = []
 
     def take(self, person: UUID, events: Iterable[Event]) -> None:
         """Put a person on the roll, who stands on it."""
         known = [event for event in events if event.position <= self._upto]
+        if self._runoff is not None:
+            self._stand_again({person: known}, self._runoff)
+            return
         municipality = residence_of(known, self._roll)
-        if municipality is not None and municipality not in self._coverage:
-            self._coverage[municipality] = Coverage(municipality, self._stations)
-        entry = stand(known, self._roll, None if municipality is None else self._coverage[municipality])
+        entry = stand(known, self._roll, None if municipality is None else self._covering(municipality))
         if entry is not None:
-            self._voters.append(Voter(_place(person, entry), _csv(entry), entry))
+            self._add(person, entry)
 
     def take_linked(self, streams: dict[UUID, list[Event]]) -> None:
         """Put those on the roll who have several numbers."""
@@ -71,8 +77,23 @@ class ShareMaker:
             for stream, events in streams.items()
             if (found := [event for event in events if event.position <= self._upto])
         }
+        if self._runoff is not None:
+            self._stand_again(known, self._runoff)
+            return
         for person, events in persons(known).items():
             self.take(person, events)
+
+    def _stand_again(self, streams: Mapping[UUID, list[Event]], runoff: Runoff) -> None:
+        for person, entry in stand_again(streams, runoff, self._covering):
+            self._add(person, entry)
+
+    def _covering(self, municipality: str) -> Coverage:
+        if municipality not in self._coverage:
+            self._coverage[municipality] = Coverage(municipality, self._stations)
+        return self._coverage[municipality]
+
+    def _add(self, person: UUID, entry: RollEntry) -> None:
+        self._voters.append(Voter(_place(person, entry), _csv(entry), entry))
 
     def write(self, folder: Path, part: int) -> None:
         """Write the share of the part into a folder of the roll's own, and begin the next one."""

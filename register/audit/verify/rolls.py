@@ -15,11 +15,11 @@ from register.audit.reading import UNREADABLE, decoded, rows_about
 from register.audit.verify.findings import Check, Findings, concluded
 from register.law.alphabet import sort_key
 from register.law.events import ElectionCalled, ElectionConcluded, Event, RollFrozen
-from register.law.rolls import RollEntry, roll_of
+from register.law.rolls import RollEntry
 from register.projection.projector import copy
 from register.projection.rolls import frozen, list_order
+from register.projection.runoff_rolls import entries_of
 from register.projection.tables import roll as roll_table
-from register.projection.voters import roll_entries
 from register.store import Store
 
 Connection = psycopg.Connection[Any]
@@ -87,7 +87,7 @@ def _check_roll(
     findings: Findings,
 ) -> int:
     """Compare the roll made again with the frozen one, line by line; how many voters it has."""
-    entries = roll_entries(fresh, store, roll_of(election.called, municipalities), upto=conclusion - 1)
+    entries = entries_of(fresh, store, election.called, conclusion, municipalities)
     again, there, rows, differing = hashlib.sha256(), hashlib.sha256(), 0, None
     with fresh.transaction(), kept.transaction():
         for number, (mine, theirs) in enumerate(zip_longest(_made(fresh, entries), _kept(kept, id)), 1):

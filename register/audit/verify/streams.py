@@ -26,6 +26,8 @@ from register.audit.verify.findings import Findings
 from register.audit.verify.folding import BETWEEN, NAMES, TABLES, Folded, audit_as_read, fold
 from register.audit.verify.tallies import Tallies
 from register.law.events import AboutPerson, Annulment, Event, subject_of
+from register.projection.links import groups
+from register.projection.parts import COMMON, part_of
 
 _SUBJECTS: Final = "SELECT stream::text, subject FROM store.subject WHERE stream BETWEEN %s AND %s ORDER BY stream"
 _ENTERED, _COUNTS_IN, _MUNICIPALITY = (NAMES.index(name) for name in ("entered", "counts_in", "municipality"))
@@ -64,13 +66,37 @@ class Compared(msgspec.Struct):
         self.audit_tallies.add(other.audit_tallies)
 
 
-class Streams:
-    """Checks ranges of streams in one process: up to ``head`` their filing, up to ``position`` the tables."""
+class Reached(msgspec.Struct, frozen=True):
+    """How far each part of the register has come; the tables of a person rest on the position of the person's part."""
 
-    def __init__(self, source: Source, head: int, position: int, linked: Collection[UUID]) -> None:
+    positions: dict[int, int]
+
+    @property
+    def position(self) -> int:
+        """The position the register rests on."""
+        return self.positions[COMMON]
+
+    @property
+    def furthest(self) -> int:
+        """The position that no part is beyond: replacements up to it are in the tables, unless no part is there yet."""
+        return max(self.positions.values())
+
+    def of(self, stream: UUID) -> int:
+        """The position that the tables of a person of one number rest on."""
+        return self.positions[part_of(stream)]
+
+    def of_linked(self, connection: Connection, streams: Collection[UUID]) -> dict[UUID, int]:
+        """The same for streams that links may connect."""
+        return {s: self.of(min(holders)) for group, holders in groups(connection, streams) for s in group}
+
+
+class Streams:
+    """Checks ranges of streams in one process: up to ``head`` their filing, the tables as far as they have come."""
+
+    def __init__(self, source: Source, head: int, reached: Reached, linked: Collection[UUID]) -> None:
         self._source = source
         self._head = head
-        self._position = position
+        self._reached = reached
         self._linked = frozenset(map(str, linked))
 
     def __call__(self, streams: Range) -> Compared:
@@ -90,7 +116,7 @@ class Streams:
                 events = self._filed(rows, named, compared)
                 if stream in self._linked:
                     continue
-                known = [event for event in events if event.position <= self._position]
+                known = [event for event in events if event.position <= self._reached.of(event.stream)]
                 about_person = any(isinstance(event.data, AboutPerson) for event in known)
                 folded = fold(known) if about_person else _NOTHING
                 compare(stream, folded, [stretches, list(map(audit_as_read, audit)), person], compared)
@@ -120,9 +146,11 @@ class Streams:
         return events
 
 
-def compare_linked(connection: Connection, linked: Collection[UUID], position: int, out: Compared) -> Folded:
+def compare_linked(connection: Connection, linked: Collection[UUID], reached: Reached, out: Compared) -> Folded:
     """Fold the streams that links may connect, all in one, and compare; what they must have given."""
-    folded = fold(decoded(rows_of(connection, linked, position), []))
+    upto = reached.of_linked(connection, linked)
+    rows = rows_of(connection, linked, reached.furthest)
+    folded = fold(decoded((row for row in rows if row[0] <= (upto.get(row[1]) or reached.of(row[1]))), []))
     sources = [
         grouped(streamed(connection, table.format(where="= ANY(%s)"), (list(linked),)), itemgetter(0))
         for table in TABLES

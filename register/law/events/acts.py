@@ -9,7 +9,11 @@ from register.law.events.forms import PERSONAL, Data, ElectionId, MunicipalityCo
 
 
 class ElectionCalled(Data, frozen=True, kw_only=True):
-    """The CEC calls an election, Art. 1.14; ``municipalities`` empty means all."""
+    """The CEC calls an election, Art. 1.14; ``municipalities`` empty means all.
+
+    A run-off names the election it is the second round of, and ``judged_on``, the day on which residence and polling
+    station were judged for the first.
+    """
 
     TOPIC = "ba.cvr.election-called.v1"
     election: ElectionId
@@ -19,6 +23,8 @@ class ElectionCalled(Data, frozen=True, kw_only=True):
     called_on: date
     options_until: date | None = None
     municipalities: tuple[MunicipalityCode, ...] = ()
+    runoff_of: ElectionId | None = None
+    judged_on: date | None = None
 
 
 class ElectionConcluded(Data, frozen=True, kw_only=True):

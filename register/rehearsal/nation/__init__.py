@@ -9,5 +9,6 @@ from .drawing import draw
 from .figures import Figures, gathered, read_figures
 from .run import RehearsalError, rehearse
 from .steps import STEPS, USUAL
+from .table import tables
 
-__all__ = ["STEPS", "USUAL", "Figures", "RehearsalError", "draw", "gathered", "read_figures", "rehearse"]
+__all__ = ["STEPS", "USUAL", "Figures", "RehearsalError", "draw", "gathered", "read_figures", "rehearse", "tables"]

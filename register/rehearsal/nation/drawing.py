@@ -21,14 +21,14 @@ _STEPS_OF_SCALE: Final = (1, 2, 2.5, 4, 5, 8, 10)
 def draw(figures: Sequence[Figures]) -> str:
     """Draw the cost of each step beside its size, a panel a step, as SVG.
 
-    A step is drawn that was measured whole at two sizes at least. A panel's scale begins at zero: a level line says
-    that so many times the events take so many times the work.
+    A step is drawn that was measured in one go with more and with less to do. A panel's scale begins at zero:
+    a level line says that so many times the events take so many times the work.
     """
     whole = [each for each in figures if each.attempts == 1 and each.count]
-    steps = [step for step in dict.fromkeys(each.step for each in whole) if _sizes(whole, step) > 1]
+    steps = [step for step in dict.fromkeys(each.step for each in whole) if _grows(whole, step)]
     if not steps:
         raise ValueError("nothing was measured at two sizes")
-    events = [each.events for each in whole if each.events]
+    events = [_size(each) for each in whole]
     low, high = floor(log10(min(events)) * 2) / 2, ceil(log10(max(events)) * 2) / 2
     rows = -(-len(steps) // _COLUMNS)
     width, height = _COLUMNS * _WIDE + 20, _HEAD + rows * _HIGH + 10
@@ -41,7 +41,7 @@ def draw(figures: Sequence[Figures]) -> str:
     ]
     for number, step in enumerate(steps):
         row, column = divmod(number, _COLUMNS)
-        points = sorted((each.events or 1, each.cost) for each in whole if each.step == step)
+        points = sorted((_size(each), each.cost) for each in whole if each.step == step)
         unit = next(each.unit for each in whole if each.step == step)
         parts.append(f'<g transform="translate({10 + column * _WIDE},{_HEAD + row * _HIGH})">')
         parts += _panel(step, unit, points, low, high)
@@ -56,8 +56,14 @@ _SUBTITLE: Final = (
 )
 
 
-def _sizes(figures: Sequence[Figures], step: str) -> int:
-    return len({each.voters for each in figures if each.step == step})
+def _grows(figures: Sequence[Figures], step: str) -> bool:
+    """Whether a step was measured with more and with less to do."""
+    return len({each.count for each in figures if each.step == step}) > 1
+
+
+def _size(figures: Figures) -> int:
+    """Events in the store after a step; before there are any, what the step counted."""
+    return figures.events or figures.count
 
 
 def _panel(step: str, unit: str, points: Sequence[tuple[int, float]], low: float, high: float) -> list[str]:
@@ -87,12 +93,17 @@ def _panel(step: str, unit: str, points: Sequence[tuple[int, float]], low: float
         said.append(f'<circle cx="{x}" cy="{y}" r="3.5" fill="{_LINE}" stroke="#ffffff" stroke-width="1.5">')
         said.append(f"<title>{events:,} events: {cost:,.1f} µs a {escape(_singular(unit))}</title></circle>")
     x, y = at(*points[-1])
-    said.append(f'<text x="{x}" y="{y - 8}" text-anchor="end">{points[-1][1]:,.3g}</text>')
+    halo = 'stroke="#ffffff" stroke-width="3" paint-order="stroke"'
+    said.append(f'<text x="{x}" y="{y - 8}" text-anchor="end" {halo}>{_short(points[-1][1])}</text>')
     return said
 
 
 def _singular(unit: str) -> str:
     return unit.removesuffix("s")
+
+
+def _short(figure: float) -> str:
+    return f"{figure:,.0f}" if figure >= 99.5 else f"{figure:.2g}"
 
 
 def _power(power: int) -> str:

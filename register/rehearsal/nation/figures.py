@@ -66,7 +66,17 @@ class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def cost(self) -> float:
         """Microseconds of processor time for each of what was counted, the database's included."""
-        return (self.cpu_seconds + (self.database_cpu_seconds or 0.0)) / max(self.count, 1) * 1e6
+        return self.program_cost + self.database_cost
+
+    @property
+    def program_cost(self) -> float:
+        """The part of it that this program's processes took."""
+        return self.cpu_seconds / max(self.count, 1) * 1e6
+
+    @property
+    def database_cost(self) -> float:
+        """The part of it that the database's took, as far as they can be seen."""
+        return (self.database_cpu_seconds or 0.0) / max(self.count, 1) * 1e6
 
 
 def read_figures(path: Path) -> list[Figures]:

@@ -17,10 +17,10 @@ from register.audit.processes import cores
 from register.database import Database, open_database
 from register.settings import Settings
 
+from . import steps
 from .figures import Figures, Plan, read_figures
 from .measuring import Meter, folder_size, server_of, table_sizes
 from .outcome import Done, Site
-from .steps import STEPS
 
 _PLAN: Final = "rehearsal.json"
 #: Seconds between two looks at how much memory is held.
@@ -36,8 +36,8 @@ class RehearsalError(Exception):
     """The folder holds something else than this rehearsal; the message says what."""
 
 
-def rehearse(settings: Settings, plan: Plan, steps: Sequence[str], told: Told) -> list[Figures]:
-    """Run those of the steps that are not done yet in the data folder; the figures of all that are done.
+def rehearse(settings: Settings, plan: Plan, wanted: Sequence[str], told: Told) -> list[Figures]:
+    """Run those of the wanted steps that are not done yet in the data folder; the figures of all that are done.
 
     They stand in ``figures.jsonl`` of the folder, a line each. Raises :class:`RehearsalError`, ``StepError`` when a
     step does not come out as it must, and what else a step raises; what is done by then stays done.
@@ -47,7 +47,7 @@ def rehearse(settings: Settings, plan: Plan, steps: Sequence[str], told: Told) -
     found = read_figures(path) if path.exists() else []
     with ExitStack() as stack:
         database = stack.enter_context(open_database(settings))
-        for name in [step for step in STEPS if step in steps]:
+        for name in [step for step in steps.STEPS if step in wanted]:
             if any(figures.step == name for figures in found):
                 continue
             told(name, None)
@@ -83,9 +83,12 @@ def _attempt(data: Path, step: str) -> int:
 
 def _measured(database: Database, site: Site, name: str, attempt: int) -> Figures:
     """Do a step in a process of its own, and measure that, whatever it starts, and the database."""
+    # One process loads the program, and each step begins as a copy of it: in the same state, and soon.
+    context = get_context("forkserver")
+    context.set_forkserver_preload([steps.__name__])
     with database.psycopg(autocommit=True) as connection:
         server = server_of(connection)
-        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        with ProcessPoolExecutor(1, context) as pool:
             pool.submit(_ready).result()  # what it takes to load the program is not the step's
             meter, begun = Meter(server), time.monotonic()
             step = pool.submit(_do, name, site.settings, site.plan)
@@ -124,4 +127,4 @@ def _ready() -> None:
 
 
 def _do(name: str, settings: Settings, plan: Plan) -> Done:
-    return STEPS[name](Site(settings, plan))
+    return steps.STEPS[name](Site(settings, plan))
