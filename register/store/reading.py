@@ -159,7 +159,7 @@ class Reader:
         connection = self._connect()
         try:
             connection.rollback()
-            # A cursor of the server: psycopg reads a page in C, but COPY row by row in Python, at half the pace.
+            # A cursor of the server: psycopg reads a page of it in C, but COPY row by row in Python.
             with connection.cursor("by_stream", row_factory=tuple_row) as cursor:
                 cursor.execute(_BY_STREAM, (upto, first, last), binary=True)
                 pages = iter(lambda: decode_rows(cursor.fetchmany(PAGE)), [])
