@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Final
 
 from register.audit.processes import cores
 from register.audit.replay import replay
 from register.rehearsal.bench.ground import UNTIL, Ground, fill, stopwatch
 from register.rehearsal.bench.result import ROUNDS, Goal, Result, forget_peak, median, peak_rss_mib
+from register.settings import Settings
 
 SIZE: Final = 60_000
 GOAL: Final = Goal(0.3)
+
+
+def _record(settings: Settings, size: int) -> int:
+    with Ground(settings, print).register() as (_, store):
+        return fill(store, size)
 
 
 class _Digest:
@@ -35,7 +43,9 @@ def run(ground: Ground, size: int = SIZE) -> Result:
     values, ceilings, together, digests = [], [], [], set()
     with ground.register() as (database, store):
         ground.say(f"recording {size:,} events")
-        events = fill(store, size)
+        # Recorded by another process: the notices it makes would stay in this one's memory and count as the replay's.
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            events = pool.submit(_record, ground.settings, size).result()
         forget_peak()
         for number in range(ROUNDS):
             out = _Digest()
