@@ -1,6 +1,6 @@
 """The steps of a load, dealt out: whoever reaches the database may take one, in this process, beside it, on any host.
 
-Docs: decisions/0026-more-than-one-machine.md. A step is a row. Who takes it deletes it in the very transaction in
+Docs: decisions/0027-more-than-one-machine.md. A step is a row. Who takes it deletes it in the very transaction in
 which it is done, and passes over rows that others hold: no step is done twice, and that of a helper who was killed is
 free again as soon as the database has rolled him back. A phase begins when all steps of the one before are done.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -151,3 +152,27 @@ async def test_a_standby_that_is_killed_costs_nobody_an_answer_and_is_used_again
     await answer(client, world, "/v1/register")
     await answer(client, world, "/v1/register")
     assert served(world)["standby-1"] == before["standby-1"] + 1
+
+
+async def test_a_standby_that_hangs_keeps_nobody_for_long(
+    world: World, client: httpx.AsyncClient, hosts: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a standby that is silent in the middle of everything, then who waits for it is answered by another one."""
+    monkeypatch.setattr("register.database.standbys.BELIEVED", 2.0)
+    head = world.system.store.head()
+    first = next(iter(world.system.standbys))
+    for _ in range(2):
+        await answer(client, world, "/v1/register")
+    assert served(world) == {"standby-1": 1, "standby-2": 1}
+    hosts.freeze("two")
+    try:
+        for _ in range(4):
+            assert (await answer(client, world, "/v1/register"))["position"] == head
+        until(lambda: not first.fit(0))
+        before = served(world)
+        await answer(client, world, "/v1/register")
+        await answer(client, world, "/v1/register")
+        assert served(world).get("standby-1") == before.get("standby-1")
+    finally:
+        hosts.freeze("two", signal.SIGCONT)
+    until(lambda: first.fit(head))
