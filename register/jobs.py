@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Self
 
 import procrastinate
+import procrastinate.jobs
 import sqlalchemy as sa
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, NoResult, UniqueViolation
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from register.database import Database
@@ -112,6 +113,27 @@ def run_worker(app: procrastinate.App, tasks: Sequence[str], stop: threading.Eve
 async def _look_for_stalled(app: procrastinate.App, beside: Callable[[], None]) -> None:
     while True:
         for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
-            await app.job_manager.retry_job(job)
+            await _take_back(app, job)
         await asyncio.to_thread(beside)
         await asyncio.sleep(HEARTBEAT)
+
+
+async def _take_back(app: procrastinate.App, job: procrastinate.jobs.Job) -> None:
+    """Queue the job of a dead worker again, unless a worker on another host has been quicker."""
+    try:
+        try:
+            await app.job_manager.retry_job(job)
+        except UniqueViolation:
+            # Another one of the same lock waits. It does in this one's place, as soon as this one lets go of the lock.
+            await app.job_manager.finish_job(job, procrastinate.jobs.Status.FAILED, delete_job=True)
+    except ConnectorException:
+        if await _is_doing(app, job):
+            raise
+
+
+async def _is_doing(app: procrastinate.App, job: procrastinate.jobs.Job) -> bool:
+    try:
+        status = await app.job_manager.get_job_status_async(job.id or 0)
+    except NoResult:
+        return False
+    return status == procrastinate.jobs.Status.DOING

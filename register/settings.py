@@ -27,6 +27,7 @@ PREFIX = "CVR_"
 NAMES = {
     "CVR_DATA": "folder of the register's files (default ./data)",
     "CVR_DATABASE_URL": "PostgreSQL to use: postgresql://owner@host/name (default: the embedded one inside CVR_DATA)",
+    "CVR_STANDBY_URLS": "standbys of that database, with commas, from which what may lag a moment is read",
     "CVR_ISSUER": "who signs the tokens, as it stands in their `iss` (default: the local development issuer)",
     "CVR_JWKS_URL": "where that issuer publishes its keys; goes with CVR_ISSUER",
     "CVR_TRUSTED_PROXIES": "addresses or networks, with commas, of the proxies whose X-Forwarded-For is believed",
@@ -34,6 +35,7 @@ NAMES = {
     "CVR_DOCUMENTS": "where documents are kept: a path or an fsspec URL such as s3://… (default: a folder in CVR_DATA)",
     "CVR_DOCUMENT_LIMIT": "bytes of a document, at most (default 20971520)",
     "CVR_RATE": "requests with notices that one authority may make in a second (default 2000)",
+    "CVR_PROJECTORS": "processes of this server that keep the register up to date (default 1, at most 17)",
     "CVR_WITNESSES": "policy file (C2SP tlog-policy): the witnesses of the log and where they take checkpoints",
     "CVR_ORIGIN": "origin line of the transparency log (default cvr.localhost/register)",
 }
@@ -41,6 +43,8 @@ NAMES = {
 
 DEFAULT_ORIGIN = "cvr.localhost/register"
 DEFAULT_RATE = 2000
+DEFAULT_PROJECTORS = 1
+MOST_PROJECTORS = 17
 DEFAULT_DOCUMENT_LIMIT = 20 << 20
 
 
@@ -50,15 +54,18 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one run. ``data`` is absolute. ``database_url`` may hold a password and is not shown.
+    """The settings of one run. ``data`` is absolute. ``database_url`` may hold a password and is not shown,
+    nor are ``standby_urls``.
 
     ``trusted_proxies``: addresses and networks (CIDR) of the proxies that say where a question comes from.
     ``documents``: a path or an fsspec URL, None for the folder below ``data``; ``document_limit`` in bytes.
-    ``witnesses``: the policy file that names who cosigns the log, None for nobody.
+    ``witnesses``: the policy file that names who cosigns the log, None for nobody. ``projectors``: how many processes
+    of this server share the parts of the register.
     """
 
     data: Path
     database_url: str | None = field(default=None, repr=False)
+    standby_urls: tuple[str, ...] = field(default=(), repr=False)
     issuer: str | None = None
     jwks_url: str | None = None
     clock_starts: datetime | None = None
@@ -68,6 +75,7 @@ class Settings:
     document_limit: int = DEFAULT_DOCUMENT_LIMIT
     rate: int = DEFAULT_RATE
     witnesses: Path | None = None
+    projectors: int = DEFAULT_PROJECTORS
 
     @property
     def documents_place(self) -> str:
@@ -103,14 +111,23 @@ def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     if (issuer is None) != (jwks_url is None):
         raise SettingsError("CVR_ISSUER and CVR_JWKS_URL go together: set both, or neither for the development issuer")
     database_url = given.get("CVR_DATABASE_URL")
-    if database_url is not None and urlsplit(database_url).scheme not in ("postgresql", "postgres"):
+    if database_url is not None and not _is_database(database_url):
         raise SettingsError("CVR_DATABASE_URL must begin with postgresql://")
+    standby_urls = tuple(part.strip() for part in given.get("CVR_STANDBY_URLS", "").split(",") if part.strip())
+    if not all(_is_database(url) for url in standby_urls):
+        raise SettingsError(
+            "CVR_STANDBY_URLS must be addresses of one server each, with commas between them, each beginning with "
+            "postgresql://"
+        )
+    if standby_urls and database_url is None:
+        raise SettingsError("CVR_STANDBY_URLS goes with CVR_DATABASE_URL, which names the server they follow")
     origin = given.get("CVR_ORIGIN", DEFAULT_ORIGIN)
     if "+" in origin or any(character.isspace() for character in origin):
         raise SettingsError("CVR_ORIGIN may hold neither spaces nor a plus sign (C2SP signed-note key names)")
     return Settings(
         data=(folder / Path(given.get("CVR_DATA", "data")).expanduser()).absolute(),
         database_url=database_url,
+        standby_urls=standby_urls,
         issuer=issuer,
         jwks_url=jwks_url,
         clock_starts=_instant("CVR_CLOCK", given["CVR_CLOCK"]) if "CVR_CLOCK" in given else None,
@@ -118,8 +135,9 @@ def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         trusted_proxies=_networks("CVR_TRUSTED_PROXIES", given.get("CVR_TRUSTED_PROXIES", "")),
         documents=_place(folder, given.get("CVR_DOCUMENTS")),
         witnesses=(folder / Path(given["CVR_WITNESSES"]).expanduser()).absolute() if "CVR_WITNESSES" in given else None,
-        rate=_bytes("CVR_RATE", given.get("CVR_RATE", str(DEFAULT_RATE))),
-        document_limit=_bytes("CVR_DOCUMENT_LIMIT", given.get("CVR_DOCUMENT_LIMIT", str(DEFAULT_DOCUMENT_LIMIT))),
+        rate=_number("CVR_RATE", given.get("CVR_RATE", str(DEFAULT_RATE))),
+        projectors=_number("CVR_PROJECTORS", given.get("CVR_PROJECTORS", str(DEFAULT_PROJECTORS)), MOST_PROJECTORS),
+        document_limit=_number("CVR_DOCUMENT_LIMIT", given.get("CVR_DOCUMENT_LIMIT", str(DEFAULT_DOCUMENT_LIMIT))),
     )
 
 
@@ -161,6 +179,10 @@ def today(now: datetime) -> date:
     return civil_day(now)
 
 
+def _is_database(url: str) -> bool:
+    return urlsplit(url).scheme in ("postgresql", "postgres")
+
+
 def _unknown(name: str) -> str:
     nearest = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.0)
     return f"{name} is not a setting of this program; the nearest one is {nearest[0]}"
@@ -171,9 +193,11 @@ def _place(folder: Path, text: str | None) -> str | None:
     return text if text is None or "://" in text else str((folder / Path(text).expanduser()).absolute())
 
 
-def _bytes(name: str, text: str) -> int:
+def _number(name: str, text: str, most: int | None = None) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise SettingsError(f"{name} must be a whole number greater than 0")
+    if most is not None and int(text) > most:
+        raise SettingsError(f"{name} must be at most {most}")
     return int(text)
 
 

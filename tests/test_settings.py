@@ -42,6 +42,8 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
         ("CVR_ISSUER", "https://issuer.example"),
         ("CVR_ORIGIN", "two words"),
         ("CVR_TRUSTED_PROXIES", "*"),
+        ("CVR_STANDBY_URLS", "postgresql://reader@one,two/cvr"),
+        ("CVR_STANDBY_URLS", "postgresql://reader@one/cvr"),
         ("CVR_TRUSTED_PROXIES", "proxy.example"),
     ],
 )
@@ -54,6 +56,17 @@ def test_proxies_are_believed_only_where_they_are_named(tmp_path: Path) -> None:
     assert read_settings({}, tmp_path).trusted_proxies == ()
     given = read_settings({"CVR_TRUSTED_PROXIES": "10.0.0.5, 10.1.0.0/16,2001:db8::1"}, tmp_path)
     assert given.trusted_proxies == ("10.0.0.5", "10.1.0.0/16", "2001:db8::1")
+
+
+def test_standbys_are_named_one_by_one_and_without_a_word_of_their_passwords(tmp_path: Path) -> None:
+    urls = "postgresql://owner:secret@one/cvr, postgresql://owner:secret@two/cvr"
+    given = {"CVR_DATABASE_URL": "postgresql://owner:secret@host/cvr", "CVR_STANDBY_URLS": urls}
+    settings = read_settings(given, tmp_path)
+    assert settings.standby_urls == ("postgresql://owner:secret@one/cvr", "postgresql://owner:secret@two/cvr")
+    assert "secret" not in repr(settings)
+    with pytest.raises(SettingsError) as refused:
+        read_settings(given | {"CVR_STANDBY_URLS": "mysql://owner:secret@one"}, tmp_path)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_password_is_not_shown(tmp_path: Path) -> None:

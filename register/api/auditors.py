@@ -226,7 +226,7 @@ async def read_audit(
             more = following(request, after=place, known_at=position, at_least=None)
         return Page([entered_of(row) for row in page], more, position)
 
-    return private(await resting_on(system, asked, work))
+    return private(await resting_on(system, asked, work, may_lag=True))
 
 
 def _cursor(text: str) -> tuple[int, UUID, int]:
@@ -271,7 +271,7 @@ async def read_special_records(
             more = following(request, after=last, on=on, known_at=position, at_least=None)
         return Page(items, more, position)
 
-    return private(await resting_on(system, asked, work))
+    return private(await resting_on(system, asked, work, may_lag=True))
 
 
 def _special_records(

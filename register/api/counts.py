@@ -109,7 +109,7 @@ async def read_summary(
         rows = [dict(row) for row in queries.summary(connection, on, position, chosen)]
         return Summary(rows, sum(row["count"] for row in rows), on, position)
 
-    return problems.json_answer(await resting_on(system, asked, work))
+    return problems.json_answer(await resting_on(system, asked, work, may_lag=True))
 
 
 @router.get("/v1/register/accounts", responses=problems.responses(401, 403, 422, 503) | answers(Accounts))
@@ -136,7 +136,7 @@ async def read_accounts(
             day = public_day(system, Asked(on, position, 0))[0] if position else day
         return public_accounts(system, connection, day, *positions)
 
-    return problems.json_answer(await resting_on(system, asked, work))
+    return problems.json_answer(await resting_on(system, asked, work, may_lag=True))
 
 
 # --- for everyone ---------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ async def _public_summary(system: System, asked: Asked, chosen: tuple[By, ...]) 
     def work(connection: sa.Connection, at: int) -> Published:
         return published(system, connection, on, at)
 
-    found = await resting_on(system, Asked(on, position, asked.at_least), work)
+    found = await resting_on(system, Asked(on, position, asked.at_least), work, may_lag=True)
     items: list[dict[str, Any]] = []
     if chosen:
         table: dict[Key, Shown] = found.tables[chosen[0]]  # type: ignore[index]

@@ -128,7 +128,7 @@ async def read_differences(
         items = [_change(each, events) for each in found]
         return Differences(items=items, next=more, from_=first, to=last, on=span.on, position=last)
 
-    return private(await resting_on(system, asked, work))
+    return private(await resting_on(system, asked, work, may_lag=True))
 
 
 def _place(text: str) -> Place:

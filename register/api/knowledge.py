@@ -26,8 +26,10 @@ from starlette.concurrency import run_in_threadpool
 from register.access import PersonalNumberError, journal_look
 from register.api import problems
 from register.api.system import System
+from register.database import written_with
 from register.law.competence import Caller
 from register.projection import queries
+from register.projection.forms import OtherFormError
 from register.settings import CIVIL_ZONE, today
 
 #: Seconds an answer waits for the register to reach a position, and between two looks.
@@ -134,17 +136,21 @@ def impossible(parameter: str, kind: str = "value_error") -> RequestValidationEr
     return RequestValidationError([{"loc": ("query", parameter), "type": kind}])
 
 
-async def resting_on(system: System, asked: Asked, work: Work[T]) -> T:
+async def resting_on(system: System, asked: Asked, work: Work[T], *, may_lag: bool = False) -> T:
     """What ``work(connection, position)`` gives, in one transaction that sees one state and is committed.
 
     ``position`` is what ``known_at`` means, else the one the tables rest on. Waits for ``at_least`` and for
     ``known_at`` up to :data:`PATIENCE`; raises ``NotReadyError`` after it, and when the database does not answer, so
     that nothing is shown whose look could not be journalled.
+
+    What ``may_lag`` by a moment is read from a standby that has reached ``at_least``, if there is one that is fit:
+    ``work`` then writes nothing but by :func:`journal`.
     """
+    read = _from_standby if may_lag and system.standbys else _once
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            return await run_in_threadpool(_once, system, asked, work)
+            return await run_in_threadpool(read, system, asked, work)
         except queries.BehindError:
             if time.monotonic() >= deadline:
                 raise problems.NotReadyError("The register has not reached this position yet") from None
@@ -160,10 +166,28 @@ def _once(system: System, asked: Asked, work: Work[T]) -> T:
         raise problems.NotReadyError("The register does not answer right now") from error
 
 
+def _from_standby(system: System, asked: Asked, work: Work[T]) -> T:
+    """From the first standby that can, else from the primary."""
+    for standby in system.standbys.reached(asked.at_least):
+        try:
+            with standby.reading() as connection:
+                found = work(connection, position_for(system, connection, asked))
+        except (queries.BehindError, OtherFormError):
+            continue
+        except (sa.exc.OperationalError, sa.exc.TimeoutError):
+            standby.failed()
+            continue
+        system.metrics.read(f"standby-{standby.ordinal}")
+        return found
+    found = _once(system, asked, work)
+    system.metrics.read("primary")
+    return found
+
+
 def journal(
     connection: sa.Connection, system: System, caller: Caller, what: str, *, person: UUID | None = None, **detail: Noted
 ) -> None:
-    """Write down a look; it is committed with the transaction, before the answer leaves.
+    """Write down a look; it is committed with the transaction, before the answer leaves. Always on the primary.
 
     ``municipality`` goes into a column of its own, everything else into the detail. Raises ``NotReadyError`` when it
     cannot be written, so that the look is not answered, and ``RequestValidationError`` for a parameter that could be
@@ -173,7 +197,7 @@ def journal(
     noted = {name: value.isoformat() if isinstance(value, date) else value for name, value in detail.items()}
     try:
         journal_look(
-            connection,
+            written_with(connection),
             caller,
             what,
             now=system.clock(),

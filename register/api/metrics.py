@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from register.database.replication import KINDS
 from register.intake.answers import Answer
 
 
@@ -27,7 +28,36 @@ class Metrics:
         self._lag = Gauge(
             "cvr_lag_events", "Events a follower is behind the event store", ("of",), registry=self.registry
         )
-
+        self._part_lag = Gauge(
+            "cvr_part_lag_events",
+            "Events a part of the register is behind the event store; 0: what belongs to no person, and what is shown",
+            ("part",),
+            registry=self.registry,
+        )
+        self._reads = Counter(
+            "cvr_register_reads",
+            "Readings of the register, by the server they came from",
+            ("server",),
+            registry=self.registry,
+        )
+        self._replicas = Gauge(
+            "cvr_replicas",
+            "Standbys that follow the database, by what they are to it",
+            ("sync",),
+            registry=self.registry,
+        )
+        self._behind = Gauge(
+            "cvr_standby_behind_events",
+            "Events a standby's register is behind the primary's",
+            ("standby",),
+            registry=self.registry,
+        )
+        self._fit = Gauge(
+            "cvr_standby_fit",
+            "1 when a standby is read from; 0 when it is passed over",
+            ("standby",),
+            registry=self.registry,
+        )
         self._witnessed = Gauge(
             "cvr_witness_size", "Size of the log's head that a witness has", ("witness",), registry=self.registry
         )
@@ -61,6 +91,24 @@ class Metrics:
     def lag(self, of: str, events: int) -> None:
         """Note by how many events a follower is behind."""
         self._lag.labels(of).set(events)
+
+    def part_lag(self, part: int, events: int) -> None:
+        """Note by how many events a part of the register is behind."""
+        self._part_lag.labels(str(part)).set(events)
+
+    def replicas(self, standbys: Mapping[str, int]) -> None:
+        """Note how many standbys follow the database, by what they are to it."""
+        for kind in KINDS:
+            self._replicas.labels(kind).set(standbys.get(kind, 0))
+
+    def read(self, server: str) -> None:
+        """Note which server the register was read from: ``primary``, or ``standby-`` and its ordinal."""
+        self._reads.labels(server).inc()
+
+    def standby(self, ordinal: int, behind: int, *, fit: bool) -> None:
+        """Note how far a standby is behind, and whether it is read from."""
+        self._behind.labels(str(ordinal)).set(behind)
+        self._fit.labels(str(ordinal)).set(fit)
 
     def witness(self, name: str, size: int | None, *, contradicts: bool) -> None:
         """Note what a witness, by its name in the policy, has of the log."""

@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from register.api import problems
 from register.api.system import CurrentSystem, System
+from register.database import replication
 from register.projection.following import Obstacle, obstacle
 
 #: A follower further behind the event store than this is catching up, and its readers would see an old register.
@@ -36,6 +37,8 @@ async def health() -> dict[str, str]:
 def readiness(system: CurrentSystem) -> Response:
     """The database answers, register and log are not far behind the event store, and the workers live.
 
+    Where the database acknowledges nothing without a standby, one is there.
+
     Else 503 with the lags: a follower may be 50,000 events behind, and by none older than a minute. An event that
     cannot be read is named by its position.
     """
@@ -49,6 +52,9 @@ def readiness(system: CurrentSystem) -> Response:
     behind = [f"{name} is {lags[name]} events behind" for name in late]
     if behind:
         return problems.plain(503, f"Catching up: {'; '.join(behind)}", headers={"Retry-After": "5"})
+    if _waits(system):
+        sentence = "The database waits for a synchronous standby: nothing is acknowledged until one is back"
+        return problems.plain(503, sentence, headers={"Retry-After": "5"})
     unwell = system.unwell()
     if unwell:
         sentence = f"Ends again and again: {', '.join(sorted(unwell))}"
@@ -71,6 +77,17 @@ def _stale(system: System, lag: int) -> bool:
     return oldest is not None and system.clock() - oldest > AGE_BOUND
 
 
+def _waits(system: System) -> bool:
+    """Whether notices wait for standbys that are not there; the standbys are noted."""
+    try:
+        with system.database.engine.connect() as connection:
+            found = replication(connection)
+    except sa.exc.OperationalError:
+        return False  # told as what it is
+    system.metrics.replicas(found.standbys)
+    return found.waits
+
+
 def _obstacle(system: System, lags: Mapping[str, int]) -> Obstacle | None:
     """The event that the register's tables cannot be brought past, if there is one; noted. Looked for when behind."""
     found = None
@@ -90,6 +107,11 @@ def metrics(system: CurrentSystem) -> Response:
     lags = measure(system)
     if lags is not None:
         _obstacle(system, lags)
+        for part, events in system.part_lags().items():
+            system.metrics.part_lag(part, events)
+        _waits(system)
+    for standby in system.standbys:
+        system.metrics.standby(standby.ordinal, standby.found.behind, fit=standby.fit(0))
     return Response(system.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 

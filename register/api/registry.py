@@ -97,7 +97,7 @@ async def query_voters(body: SmallBody, system: CurrentSystem, caller: CurrentCa
             journal(connection, system, caller, "voter-query", person=who, by=by, found=len(persons), position=position)
         return Found(persons, position)
 
-    return private(await resting_on(system, asked, work))
+    return private(await resting_on(system, asked, work, may_lag=True))
 
 
 @router.get("/v1/voters/{person}", responses=PROBLEMS | problems.responses(404) | answers(Entry))
@@ -121,7 +121,7 @@ async def read_voter(
         journal_person(connection, system, caller, "voter", person, who, on=on, position=position, under_law=under_law)
         return found
 
-    return _answer(await resting_on(system, asked, work))
+    return _answer(await resting_on(system, asked, work, may_lag=True))
 
 
 @router.get("/v1/voters/{person}/history", responses=PROBLEMS | problems.responses(404) | answers(History))
@@ -149,7 +149,7 @@ async def read_history(
         journal_person(connection, system, caller, "voter-history", person, seen, **detail)
         return found
 
-    return _answer(await resting_on(system, asked, work))
+    return _answer(await resting_on(system, asked, work, may_lag=True))
 
 
 @router.get("/v1/register", responses=PROBLEMS | answers(Page[Entry]))
@@ -202,7 +202,7 @@ async def read_register(
             )
         return Page(items, more, position)
 
-    return private(await resting_on(system, asked, work))
+    return private(await resting_on(system, asked, work, may_lag=True))
 
 
 # --- questions ------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from register.law.franchise import ALWAYS, FOREVER
 from register.law.parameters import Law
 from register.law.persons import persons
 from register.law.territory import Address, covering, station_on
-from register.projection.projector import linked_streams
+from register.projection.links import linked_streams
 from register.projection.tables import station
 
 

@@ -13,7 +13,7 @@ from register.acts.keys import KeyRing
 from register.api.metrics import Metrics
 from register.api.rates import Rates
 from register.api.readers import Readers
-from register.database import Database
+from register.database import Database, Standbys
 from register.excerpts.runs import Runs
 from register.intake.batch import Intake
 from register.intake.documents import Documents
@@ -31,8 +31,9 @@ class System:
     """What one process of the register works with. ``entropy(n)`` gives n unpredictable bytes.
 
     ``reference`` is the version of the reference data. ``lags`` tell for each follower of the event store
-    (``projection``, ``log``, ``inspection``) how many events it is behind. ``unwell`` names the workers beside this
-    process that end again and again. ``cosigning`` keeps what witnesses cosign, where a policy names any.
+    (``projection``, ``log``, ``inspection``) how many events it is behind, ``part_lags`` for each part of the
+    register. ``unwell`` names the workers beside this process that end again and again. ``cosigning`` keeps what
+    witnesses cosign, where a policy names any. What may lag a moment is read from ``standbys``.
     """
 
     settings: Settings
@@ -52,10 +53,12 @@ class System:
     queue: Queue
     reference: str
     lags: Mapping[str, Callable[[], int]]
+    part_lags: Callable[[], Mapping[int, int]] = dict
     metrics: Metrics = field(default_factory=Metrics)
     readers: Readers = field(default_factory=Readers)
     unwell: Callable[[], Collection[str]] = tuple
     cosigning: Cosigning | None = None
+    standbys: Standbys = field(default_factory=Standbys)
     rates: Rates = field(init=False)
 
     def __post_init__(self) -> None:

@@ -50,8 +50,10 @@ from register.app.parts import (
     make_cosigning,
     make_runs,
     make_sealer,
+    make_standbys,
     open_documents,
     open_store,
+    part_lags,
     projection_lag,
     read_reference,
     reference_version,
@@ -123,11 +125,13 @@ def build(
             queue=stack.enter_context(Queue(database)),
             reference=reference_version(),
             cosigning=make_cosigning(settings, database, clock),
+            standbys=stack.enter_context(make_standbys(settings, database)),
             lags={
                 "projection": lambda: projection_lag(database, store),
                 "log": make_sealer(settings, database, store, clock, entropy).lag,
                 "inspection": lambda: inspection_lag(database, store),
             },
+            part_lags=lambda: part_lags(database, store),
         )
 
 

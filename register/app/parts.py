@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
+import sqlalchemy as sa
 
 from register.acts.freezing import Freezer
 from register.acts.inspection import Inspector, lag
-from register.database import Database
+from register.audit.processes import cores
+from register.database import Database, Questions, Standbys, standbys_of
 from register.excerpts.copies import Copies
 from register.excerpts.runs import Runs
 from register.intake.documents import Documents, Shelf
@@ -22,9 +24,12 @@ from register.log.cosigning import Cosigning
 from register.log.keys import KeyRing, open_key
 from register.log.policy import PolicyError, parse_policy
 from register.log.sealer import Sealer
-from register.projection import projector
+from register.projection import queries
+from register.projection.forms import OtherFormError
+from register.projection.parts import position_of, positions_of
 from register.settings import Clock, Settings, SettingsError
 from register.store import Store
+from register.store.reading import row_at
 
 CONTRACTS: Final = Path(__file__).parents[2] / "contracts"
 REFERENCE: Final = CONTRACTS / "reference" / "municipalities.csv"
@@ -116,9 +121,30 @@ def make_copies(
     return Copies(database.engine, store, settings.data, read_reference(), clock=clock, entropy=entropy)
 
 
+def make_standbys(settings: Settings, database: Database) -> Standbys:
+    """Return the standbys readings may use, as the settings name them; to be used as a context manager."""
+    return standbys_of(settings.standby_urls, database, Questions(_answering_from, row_at))
+
+
+def _answering_from(connection: sa.Connection) -> int | None:
+    """The position a server's register rests on; None for tables from which this program cannot answer."""
+    try:
+        return queries.position(connection)
+    except OtherFormError:
+        return None
+
+
 def make_freezer(database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]) -> Freezer:
     """Return what freezes the rolls of concluded elections; the projector calls it when it has caught up."""
-    return Freezer(database.psycopg, store, read_reference(), clock=clock, entropy=entropy)
+    return Freezer(
+        database.psycopg,
+        store,
+        read_reference(),
+        clock=clock,
+        entropy=entropy,
+        dsn=database.dsn,
+        processes=cores(),
+    )
 
 
 def make_inspector(database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]) -> Inspector:
@@ -135,8 +161,16 @@ def inspection_lag(database: Database, store: Store) -> int:
 def projection_lag(database: Database, store: Store) -> int:
     """Return by how many events the register's tables are behind the event store."""
     with database.psycopg() as connection:
-        position = projector.position_of(connection)
+        position = position_of(connection)
     return store.head() - position
+
+
+def part_lags(database: Database, store: Store) -> dict[int, int]:
+    """Return by how many events each part of the register's tables is behind the event store."""
+    with database.psycopg() as connection:
+        positions = positions_of(connection)
+    head = store.head()
+    return {part: head - position for part, position in sorted(positions.items())}
 
 
 def read_reference() -> dict[str, Municipality]:

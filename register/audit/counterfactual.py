@@ -35,7 +35,7 @@ from register.law.persons import persons
 from register.law.rolls import Roll, RollEntry, residence_of, roll_of, stand
 from register.law.territory import Coverage
 from register.law.timeliness import effective_day, in_time_by, within_first_load
-from register.projection.projector import linked_streams
+from register.projection.links import linked_streams
 from register.store import Store
 from register.store.subjects import streams_of_kind
 

@@ -108,6 +108,20 @@ def rows_by_stream(connection: Connection, upto: int, streams: Range) -> Iterato
     return grouped(streamed(connection, query, (*streams, upto)), itemgetter(1))
 
 
+def copied_by_stream(connection: Connection, upto: int, streams: Range) -> Iterator[tuple[UUID, list[Row]]]:
+    """As :func:`rows_by_stream`, by COPY: the server reads on while rows are folded.
+
+    Nothing else can be asked of the connection until the last row was read.
+    """
+    query = (
+        f"COPY (SELECT {_COLUMNS} FROM store.event WHERE originator_id BETWEEN %s AND %s AND notification_id <= %s"
+        " ORDER BY originator_id, originator_version) TO STDOUT (FORMAT BINARY)"
+    )
+    with connection.cursor() as cursor, cursor.copy(query.encode(), (*streams, upto)) as out:
+        out.set_types(("int8", "uuid", "int8", "timestamptz", "text", "bytea"))
+        yield from grouped(out.rows(), itemgetter(1))
+
+
 def streamed(connection: Connection, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
     """The rows of a query, a page at a time; several may be read side by side on one connection."""
     with connection.cursor(f"audit_{connection.info.backend_pid}_{next(_names)}") as cursor:

@@ -18,6 +18,7 @@ COMMANDS: Final = (
     "serve",
     "demo",
     "generate",
+    "rehearse",
     "intake",
     "excerpts",
     "replay",

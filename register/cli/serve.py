@@ -30,7 +30,8 @@ def serve(
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = read_settings()
     with server_clock(settings) as clock, build(settings, clock=clock) as system:
-        workers = Workers([register_command("worker", work) for work in Work])
+        more = [Work.PROJECTOR] * (settings.projectors - 1)
+        workers = Workers([register_command("worker", work) for work in (*Work, *more)])
         app = create_app(dataclasses.replace(system, unwell=workers.unwell))
         server = uvicorn.Server(configured(app, settings, host=host, port=port))
         calm_collector()

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
+from register.api.system import System
 from register.app.http import build
 from register.app.parts import calm_collector, read_reference
 from register.audit.export.reading import MissingMandateError
@@ -20,11 +21,12 @@ from register.audit.offline.lists import WRONG
 from register.audit.processes import cores
 from register.audit.verify import Check, Parts, Report
 from register.audit.verify import verify as verify_all
+from register.audit.verify.answers import check_answers
 from register.cli.clock import current_clock
 from register.cli.steps import Steps
 from register.log.keys import open_key
 from register.log.policy import PolicyError
-from register.settings import read_settings, today
+from register.settings import Clock, Settings, read_settings, today
 
 #: From so many events on, starting more processes pays.
 WORTH_SPREADING: Final = 100_000
@@ -54,8 +56,15 @@ def verify(
         Path | None, typer.Option(help="A voter's proof of a line, or with --list the proof of the list: offline.")
     ] = None,
     csv: Annotated[Path | None, typer.Option("--list", help="With --proof: the copy of a list as CSV.")] = None,
+    asof_samples: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only this: so many persons, days and positions at random, answered from the events."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="With --asof-samples: draw those of an earlier run again.")] = None,
 ) -> None:
     """Check event store, log, register and audit log against each other. Reads only; exit 2 when something is found."""
+    if (seed is not None and asof_samples is None) or (asof_samples is not None and (export or proof or csv)):
+        raise typer.BadParameter("--seed goes with --asof-samples, and that with nothing else", param_hint="--seed")
     if proof is not None or csv is not None:
         raise typer.Exit(_verify_list(proof, csv, key))
     if export is not None:
@@ -66,25 +75,43 @@ def verify(
     clock = current_clock(settings)
     with build(settings, clock=clock) as system, Steps() as steps:
         calm_collector()
-        parts = Parts(
-            dsn=system.database.dsn,
-            store=system.store,
-            log=settings.data / "log",
-            key=open_key(settings.log_key, settings.origin, system.entropy).key,
-            municipalities=frozenset(system.municipalities),
-            excerpts=settings.data / "excerpts",
-            documents=system.documents,
-        )
-        processes = cores() if system.store.head() >= WORTH_SPREADING else 1
-        report = verify_all(parts, today=today(clock()), processes=processes, progress=steps.advance)
+        if asof_samples is None:
+            report = _verify_all(system, settings, clock, steps)
+        else:
+            report = check_answers(
+                system.database.engine,
+                questions=asof_samples,
+                seed=int.from_bytes(system.entropy(4)) if seed is None else seed,
+                today=today(clock()),
+                progress=steps.advance,
+            )
+    _tell(report, as_json=as_json)
+    if not report.ok:
+        raise typer.Exit(2)
+
+
+def _verify_all(system: System, settings: Settings, clock: Clock, steps: Steps) -> Report:
+    """Everything beside everything."""
+    parts = Parts(
+        dsn=system.database.dsn,
+        store=system.store,
+        log=settings.data / "log",
+        key=open_key(settings.log_key, settings.origin, system.entropy).key,
+        municipalities=frozenset(system.municipalities),
+        excerpts=settings.data / "excerpts",
+        documents=system.documents,
+    )
+    processes = cores() if system.store.head() >= WORTH_SPREADING else 1
+    return verify_all(parts, today=today(clock()), processes=processes, progress=steps.advance)
+
+
+def _tell(report: Report, *, as_json: bool) -> None:
+    """The report on standard output."""
     if as_json:
         told: dict[str, Any] = {"ok": report.ok, **msgspec.to_builtins(report)}
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
     else:
-        for line in lines(report):
-            print(line)
-    if not report.ok:
-        raise typer.Exit(2)
+        print("\n".join(lines(report)))
 
 
 def _verify_list(proof: Path | None, csv: Path | None, key: str | None) -> int:

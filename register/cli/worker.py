@@ -25,9 +25,9 @@ from register.cli.clock import current_clock
 from register.database import Database, open_database
 from register.excerpts import worker as excerpts
 from register.jobs import Queue
-from register.projection import projector
 from register.projection.following import Follower, StoppedError
 from register.projection.rebuild import RebuildRunningError, add_task, bring_to_form
+from register.projection.seats import Seat
 from register.settings import Settings, read_settings
 from register.store import Store
 
@@ -74,11 +74,15 @@ def worker(work: Work) -> None:
 
 
 def project(database: Database, store: Store, stop: threading.Event) -> None:
-    """Keep the register's tables up to date until told to stop; tables of another form are built anew first."""
-    _bring_to_form(database, store, stop)
+    """Keep this projector's share of the register's tables up to date until told to stop.
+
+    Tables of another form, or empty ones far behind the event store, are built by whole streams first.
+    """
+    _build(database, store, stop)
     with database.psycopg() as connection:
-        follower, told = Follower(connection, store), None
+        seat, follower, told = Seat(connection), Follower(connection, store), None
         while not stop.is_set():
+            follower.parts = seat.parts()
             try:
                 taken = follower.turn()
             except StoppedError as error:
@@ -91,13 +95,11 @@ def project(database: Database, store: Store, stop: threading.Event) -> None:
                 _log.info("The register goes on behind position %s", told.position)
                 told = None
             if not taken:
-                position = projector.position_of(connection)
-                connection.rollback()
-                store.wait_for_events(position, PAUSE)
+                follower.wait()
 
 
-def _bring_to_form(database: Database, store: Store, stop: threading.Event) -> None:
-    """Build the register anew when the program has another form of tables than the database."""
+def _build(database: Database, store: Store, stop: threading.Event) -> None:
+    """Build the register by whole streams when it must be, or when that is much quicker than to follow."""
     while not stop.is_set():
         try:
             built = bring_to_form(database, store, processes=len(os.sched_getaffinity(0)))
@@ -144,7 +146,8 @@ def inspect(settings: Settings, database: Database, store: Store, stop: threadin
 
 
 def _watch(stop: threading.Event) -> None:
-    while sys.stdin.buffer.read(1024):
+    # Not by way of Python's own buffer, whose lock this thread would take along when the program ends.
+    while os.read(sys.stdin.fileno(), 1024):
         pass
     stop.set()
     # The parent is gone: a worker in the middle of something long must not outlive it. The database rolls back.

@@ -31,8 +31,11 @@ class Workers:
 
     def __init__(self, commands: Sequence[Sequence[str]]) -> None:
         self._stop = threading.Event()
-        self._ended: dict[str, int] = {}
-        self._threads = [threading.Thread(target=self._keep, args=(list(command),)) for command in commands]
+        self._names = [command[-1] for command in commands]
+        self._ended = [0] * len(commands)
+        self._threads = [
+            threading.Thread(target=self._keep, args=(number, list(command))) for number, command in enumerate(commands)
+        ]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -46,21 +49,22 @@ class Workers:
 
     def unwell(self) -> list[str]:
         """The workers, by the last word of their commands, that end again and again."""
-        return [name for name, times in list(self._ended.items()) if times >= UNWELL_AFTER]
+        ended = zip(self._names, self._ended, strict=True)
+        return sorted({name for name, times in ended if times >= UNWELL_AFTER})
 
-    def _keep(self, command: list[str]) -> None:
+    def _keep(self, number: int, command: list[str]) -> None:
         pause = FIRST_PAUSE
         while not self._stop.is_set():
             begun = time.monotonic()
             with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
                 while process.poll() is None and not self._stop.wait(0.2):
                     if time.monotonic() - begun > WELL_AFTER:
-                        self._ended[command[-1]] = 0
+                        self._ended[number] = 0
                 if self._stop.is_set():
                     _end(process)
                     return
             pause = FIRST_PAUSE if time.monotonic() - begun > WELL_AFTER else pause
-            self._ended[command[-1]] = self._ended.get(command[-1], 0) + 1
+            self._ended[number] += 1
             _log.warning("%s ended with %s; started again in %.1f s", command[-1], process.returncode, pause)
             self._stop.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)

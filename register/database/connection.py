@@ -88,7 +88,7 @@ def migrate(database: Database) -> list[str]:
 
 @contextmanager
 def _opened(owner_dsn: str, server: EmbeddedServer | None, pool_size: int) -> Iterator[Database]:
-    dsn = _acting_as(owner_dsn, APP_ROLE)
+    dsn = acting_as(owner_dsn, APP_ROLE)
     engine = _engine(dsn, server, pool_size)
     try:
         with _connect(owner_dsn, server) as connection:
@@ -98,7 +98,7 @@ def _opened(owner_dsn: str, server: EmbeddedServer | None, pool_size: int) -> It
         engine.dispose()
 
 
-def _acting_as(dsn: str, role: str) -> str:
+def acting_as(dsn: str, role: str) -> str:
     """The connection string whose connections have done SET ROLE before their first statement."""
     options = conninfo_to_dict(dsn).get("options") or ""
     return make_conninfo(dsn, options=f"{options} -c role={role}".strip())
@@ -138,15 +138,21 @@ def _check_server(connection: psycopg.Connection[TupleRow]) -> None:
     if major < OLDEST_SERVER:
         raise DatabaseError(f"the database is PostgreSQL {major}; {OLDEST_SERVER} or newer is needed")
     row = connection.execute(
-        "SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('server_encoding')"
+        "SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('server_encoding'),"
+        " current_setting('synchronous_standby_names')"
     ).fetchone()
     if row is None:
         raise DatabaseError("the database does not tell its settings")
-    fsync, synchronous_commit, encoding = row
+    fsync, synchronous_commit, encoding, standbys = row
     if fsync != "on":
         raise DatabaseError("the database runs with fsync = off: what it acknowledges may be lost; turn fsync on")
     if synchronous_commit == "off":
         raise DatabaseError("the database runs with synchronous_commit = off: what it acknowledges may be lost")
+    if standbys.strip() and synchronous_commit not in ("on", "remote_apply"):
+        raise DatabaseError(
+            f"the database names synchronous standbys, and with synchronous_commit = {synchronous_commit} does not "
+            "wait for their disks: what it acknowledges may be lost with it; set it to on"
+        )
     if encoding != "UTF8":
         raise DatabaseError(f"the database's encoding is {encoding}; it must be UTF8")
 

@@ -25,7 +25,8 @@ from register.excerpts.codes import coded, key_of
 from register.excerpts.draw import draw_list
 from register.excerpts.fonts import LayoutError
 from register.excerpts.formats import LASTING, Format, format_of
-from register.excerpts.manifest import ManifestEntry, differing
+from register.excerpts.here import Here
+from register.excerpts.manifest import ManifestEntry, check_folder, differing
 from register.excerpts.political import political_head, political_rows, unit_of
 from register.excerpts.printers import ListJob, Printers
 from register.excerpts.render_pdf import MAX_ROWS
@@ -80,11 +81,12 @@ class Copies:
             from_roll.basis_of(connection, self._store, election)
 
     def begin(self, of: Copy) -> Progress:
-        """Note that a granted copy is to be drawn; how far it is. Repeatable."""
+        """Note that a granted copy is to be drawn, and make its folder; how far it is. Repeatable."""
         here = {"election": of.granted.election, "copy": of.granted.copy, "downloads": 0}
         with self._engine.begin() as connection:
             connection.execute(insert(tables.copy).values(**here).on_conflict_do_nothing())
             found = connection.execute(sa.select(tables.copy).where(*_is(of.granted.election, of.granted.copy))).one()
+        self.folder(of).mkdir(mode=0o700, parents=True, exist_ok=True)
         files = None if found.files is None else tuple(msgspec.convert(found.files, list[ManifestEntry]))
         return Progress(files, found.failure, found.downloads)
 
@@ -134,16 +136,17 @@ class Copies:
     def draw(self, election: str, number: int, printers: Printers) -> None:
         """Draw a copy and put that on record; one that is drawn, or withdrawn, is left. Repeatable.
 
-        Raises :class:`ChangedCopyError`, ``LayoutError`` when it cannot be printed, ``from_roll.NotReadyError``.
+        Raises :class:`ChangedCopyError`, ``LayoutError`` when it cannot be printed, ``from_roll.NotReadyError``, and
+        ``FolderMissingError`` on a host that does not see the copy's folder.
         """
         of = self._find(election, number)
         if of is None or of.withdrawn is not None:
             return
+        check_folder(self.folder(of))
         before = self.begin(of).files
         if before is not None and all(self.is_there(of, entry) for entry in before):
             return
         granted, folder = of.granted, self.folder(of)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._engine.connect() as connection:
             head = self.head(connection, granted)
             rows = coded(self.rows(connection, granted), key_of(granted), granted.script)
@@ -203,13 +206,13 @@ def enqueue(queue: jobs.Queue, election: str, number: int) -> None:
     queue.put(TASK, lock=f"{election}:{number}", election=election, number=number)
 
 
-def add_task(app: procrastinate.App, copies: Copies, printers: Printers) -> None:
+def add_task(app: procrastinate.App, copies: Copies, printers: Printers, here: Here) -> None:
     """Give a worker the task of drawing copies."""
-    retry = procrastinate.RetryStrategy(max_attempts=ATTEMPTS, wait=PAUSE)
 
-    @app.task(name=TASK, queue=TASK, retry=retry)
+    @app.task(name=TASK, queue=TASK, retry=here.again(ATTEMPTS, PAUSE))
     def draw(election: str, number: int) -> None:
-        take(copies, election, number, printers)
+        with here:
+            take(copies, election, number, printers)
 
 
 def take(copies: Copies, election: str, number: int, printers: Printers) -> None:

@@ -18,6 +18,15 @@ import msgspec
 
 MANIFEST: Final = "manifest.json"
 _PART: Final = ".part"
+#: What tells this process from those of other hosts that draw into the same folder, whatever their numbers.
+_PROCESS: Final = f"{os.getpid()}-{os.urandom(4).hex()}"
+
+
+class FolderMissingError(Exception):
+    """The folder of a run or a copy is not on this host, though whoever began it has made it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"there is no folder {folder} here: is CVR_DATA the data folder of the server?")
 
 
 class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -52,9 +61,9 @@ class Part:
 def whole_file(path: Path) -> Iterator[Part]:
     """Write ``path`` so that it is there whole or not at all, also after a crash. An error leaves nothing behind.
 
-    The temporary name carries the process id, so that a worker thought dead cannot write into another's file.
+    The temporary name is the process's own, so that a worker thought dead cannot write into another's file.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
+    part = part_of(path)
     try:
         with part.open("wb") as out:
             yield Part(out)
@@ -64,6 +73,17 @@ def whole_file(path: Path) -> Iterator[Part]:
     finally:
         part.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def part_of(path: Path) -> Path:
+    """The temporary name under which this process writes a file."""
+    return path.with_name(f".{path.name}.{_PROCESS}{_PART}")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise :class:`FolderMissingError` where a folder that was made for files is not to be seen."""
+    if not folder.is_dir():
+        raise FolderMissingError(folder)
 
 
 def write_manifest(folder: Path, entries: Iterable[ManifestEntry]) -> Path:

@@ -6,7 +6,6 @@ file are the list's own and not the clock's: the pinned writer gives the same by
 
 from __future__ import annotations
 
-import os
 import shutil
 from datetime import datetime, time
 from io import BytesIO
@@ -15,7 +14,7 @@ from typing import Final, Self
 
 import xlsxwriter  # type: ignore[import-untyped]
 
-from register.excerpts.manifest import Part
+from register.excerpts.manifest import Part, part_of
 from register.excerpts.render_json import value_of
 from register.excerpts.rows import ListHead, Row, columns_of
 
@@ -36,7 +35,7 @@ class XlsxWriter:
     def __init__(self, head: ListHead, part: Part, folder: Path) -> None:
         self._part = part
         self._columns = columns_of(head.kind)
-        self._folder = folder / f".{head.name}.xlsx.{os.getpid()}.part.d"
+        self._folder = part_of(folder / f"{head.name}.xlsx").with_suffix(".part.d")
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._out = BytesIO()
         self._book = xlsxwriter.Workbook(

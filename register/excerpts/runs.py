@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from register.excerpts.drawing import Drawer, Outcome
 from register.excerpts.formats import FORMATS, format_of
-from register.excerpts.manifest import ManifestEntry, differing, write_manifest
+from register.excerpts.manifest import ManifestEntry, check_folder, differing, write_manifest
 from register.excerpts.printers import Printers
 from register.excerpts.recording import Recorder, ReissueError, entries_of
 from register.excerpts.rows import FORMAT_VERSION
@@ -103,7 +103,7 @@ class Runs:
                 earlier = _taken_up(connection, {n: v for n, v in terms.items() if folder is not None or n != "folder"})
             if earlier is None:
                 self._write_down(connection, new, terms, items_of(new, lists, scripts))
-        return self._known(new if earlier is None else earlier)
+        return self._made(new if earlier is None else earlier)
 
     def reissue(self, of: Run, asked_by: str) -> Run:
         """A run that draws a certified one's lists again, into a new folder, and compares them with what is on record.
@@ -127,7 +127,7 @@ class Runs:
                     {**each, "run": found, "expected": each["files"], "files": None, "failure": None} for each in kept
                 ]
                 self._write_down(connection, found, terms, again)
-        return self._known(found)
+        return self._made(found)
 
     def cancel(self, of: Run) -> bool:
         """End a run that is under way: no further list is drawn; whether it was. What is drawn stays on disk."""
@@ -165,7 +165,8 @@ class Runs:
         """Draw the lists of one job, beginning with list number ``first``; ``told`` hears how many more are done.
 
         Passes over lists that are there, and stops when the run is cancelled. What is given back names the lists that
-        could not be printed, and why. Raises what else drawing raises; the lists done by then are recorded.
+        could not be printed, and why. Raises ``FolderMissingError`` on a host that does not see the run's folder, and
+        what else drawing raises; the lists done by then are recorded.
         """
         with self._engine.begin() as connection:
             query = sa.select(item).where(item.c.run == of.id, item.c.no >= first, item.c.no < first + of.batch)
@@ -174,7 +175,7 @@ class Runs:
             connection.execute(sa.update(run).where(states).values(state="drawing"))
             if connection.scalar(sa.select(run.c.state).where(run.c.run == of.id)) == "cancelled":
                 return ()
-        of.folder.mkdir(parents=True, exist_ok=True)
+        check_folder(of.folder)
         left = [each for each in items if not _is_there(each, of.folder)]
         told(len(items) - len(left))
         on_record = {each["no"]: each["expected"] or each["files"] for each in left}
@@ -211,7 +212,6 @@ class Runs:
             others = sa.select(run.c.run).where(run.c.folder == self._kept(of.folder), run.c.state == "drawn")
             beside = [e for e in _entries(connection, list(connection.scalars(others))) if _is_file(of.folder, e)]
             own = _entries(connection, [of.id])
-            of.folder.mkdir(parents=True, exist_ok=True)
             write_manifest(of.folder, {entry.file: entry for entry in [*beside, *own]}.values())
             if of.reissue_of is None:
                 self._recorder.drawn(connection, of, own)
@@ -259,6 +259,12 @@ class Runs:
         connection.execute(sa.insert(run).values(**terms, **asked))
         if items:
             connection.execute(sa.insert(item), items)
+
+    def _made(self, which: UUID) -> Run:
+        """A run, its folder made: by that every worker knows whether it sees the folders of this host."""
+        begun = self._known(which)
+        begun.folder.mkdir(parents=True, exist_ok=True)
+        return begun
 
     def _known(self, which: UUID) -> Run:
         found = self.find(which)

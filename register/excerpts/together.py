@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
-from register.excerpts.manifest import Part
+from register.excerpts.manifest import Part, part_of
 
 
 class Together:
     """Files of one folder written under temporary names; :meth:`settle` gives them their own. A context manager.
 
-    The temporary names carry the process id, so that a worker thought dead cannot write into another's file.
+    The temporary names are the process's own, so that a worker thought dead cannot write into another's file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,7 +34,7 @@ class Together:
     @contextmanager
     def whole(self, path: Path) -> Iterator[Part]:
         """Write ``path``, which is not there before :meth:`settle`. An error leaves nothing behind."""
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part = part_of(path)
         try:
             with part.open("wb") as out:
                 yield Part(out)

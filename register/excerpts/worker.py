@@ -14,6 +14,7 @@ from register import jobs
 from register.database import Database
 from register.excerpts import copies as numbered
 from register.excerpts.copies import Copies
+from register.excerpts.here import Here
 from register.excerpts.printers import Printers
 from register.excerpts.runs import ReissueError, Run, Runs
 
@@ -42,14 +43,16 @@ def work(
     """
     app = jobs.worker_app(database)
     with Printers() as printers, jobs.Queue(database) as queue:
+        here = Here(stop)
 
-        @app.task(name=TASK, queue=TASK, retry=procrastinate.RetryStrategy(max_attempts=ATTEMPTS, wait=PAUSE))
+        @app.task(name=TASK, queue=TASK, retry=here.again(ATTEMPTS, PAUSE))
         def draw(run: str, first: int) -> None:
-            take(runs, UUID(run), first, printers)
+            with here:
+                take(runs, UUID(run), first, printers)
 
         tasks = [TASK, *(add(app, queue) for add in others)]
         if copies is not None:
-            numbered.add_task(app, copies, printers)
+            numbered.add_task(app, copies, printers, here)
             tasks.append(numbered.TASK)
 
         def beside() -> None:

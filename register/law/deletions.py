@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Literal
 from uuid import UUID
 
@@ -70,7 +70,10 @@ def audit_entries(
         gone = JOINED_NUMBER if person in joined_after else None
         come = JOINED_NUMBER if person in joined_before else None
         was, now = before.get(person, ()), after.get(person, ())
-        entries.extend(_compare(person, was, now, held.get(person, ()), cause, gone, come))
+        if held.get(person):
+            entries.extend(_compare(person, was, now, held[person], cause, gone, come))
+        else:
+            entries.extend(_first_entries(person, now, cause))
     return entries
 
 
@@ -88,6 +91,15 @@ def union(a: Days, b: Days) -> Days:
         else:
             out.append((lower, upper))
     return tuple(out)
+
+
+def _first_entries(person: UUID, now: Sequence[Stretch], cause: Event) -> Iterator[AuditEntry]:
+    """One entry for each run of days of a person who was never entered before: nothing of it can be a deletion."""
+    change: tuple[Action, None, None] = ("entered", None, None)
+    for entered, run in groupby(now, lambda stretch: stretch.answer.entered):
+        if entered:
+            first, *more = run
+            yield _entry(person, change, first.from_, more[-1].to if more else first.to, first, None, cause)
 
 
 def _compare(

@@ -2,64 +2,23 @@
 
 The answer depends only on the *set* of events, never on the order in which they came: they are taken by day of effect,
 on the same day by the weight of R-tie. Late, repeated and early notices therefore need no case of their own, and
-replay, rebuild, audit and every question about the past call :func:`timeline`.
+replay, rebuild, audit and every question about the past call :func:`timeline`. Who wants it after every event of a
+person asks a :class:`Dossier`, which says the same sooner.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import assert_never
 
 import msgspec
 
 from register.law import franchise
-from register.law.events import (
-    AboutPerson,
-    Annulment,
-    CapacityRestored,
-    CapacityWithdrawn,
-    Citizen,
-    Citizenship,
-    CitizenshipEnded,
-    Death,
-    Entity,
-    EntityOption,
-    Event,
-    JmbReplaced,
-    PersonalData,
-    RefugeeStatus,
-    RefugeeStatusEnded,
-    ReportedDeceased,
-    Residence,
-    ResidenceEnded,
-    VotingBarEnded,
-    VotingBarred,
-    VotingOption,
-)
+from register.law.effects import PersonNotice, Rolling, take, unknown
+from register.law.events import AboutPerson, Annulment, Citizen, Entity, Event, JmbReplaced, PersonalData
 from register.law.franchise import ALWAYS, FOREVER, Facts, Ground
 from register.law.parameters import LAW, Law, RuleSet
 from register.law.territory import Address
-
-PersonNotice = (
-    Citizen
-    | PersonalData
-    | Death
-    | Residence
-    | ResidenceEnded
-    | JmbReplaced
-    | EntityOption
-    | Citizenship
-    | CitizenshipEnded
-    | RefugeeStatus
-    | RefugeeStatusEnded
-    | CapacityWithdrawn
-    | CapacityRestored
-    | VotingBarred
-    | VotingBarEnded
-    | VotingOption
-    | ReportedDeceased
-)
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -130,29 +89,84 @@ def timeline(events: Iterable[Event], law: Law = LAW) -> tuple[Stretch, ...]:
     if not ordered:
         numbers = sorted(e.data.jmb for e in events if isinstance(e.data, AboutPerson))
         return tuple(Stretch(ALWAYS, FOREVER, _answer(Facts(None, n), ALWAYS, law.sets[0])) for n in numbers[:1])
-    stretches: list[Stretch] = []
+    return tuple(_judged((), _regimes(ordered, unknown(ordered), law), law))
+
+
+def _judged(before: Iterable[Stretch], regimes: Iterable[tuple[date, date, Facts]], law: Law) -> list[Stretch]:
+    """The stretches ``before``, and those that the regimes after them come to; days with the same answer are one."""
+    stretches = list(before)
     rules, several = law.sets[0], len(law.sets) > 1
-    for day, until, facts in _regimes(ordered, law):
+    for day, until, facts in regimes:
         if several:
             rules = law.in_force(day)
         answer = _answer(facts, day, rules)
         if stretches and stretches[-1].answer == answer:
-            stretches[-1] = Stretch(stretches[-1].from_, until, answer)
+            stretches[-1] = Stretch(stretches[-1].from_, until, stretches[-1].answer)
         else:
             stretches.append(Stretch(day, until, answer))
-    return tuple(stretches)
+    return stretches
+
+
+class Dossier:
+    """The events of one person as they are recorded, and after each what :func:`timeline` says of all so far.
+
+    Most notices take effect after everything before them. Such a one leaves the days before as they are, and only what
+    follows is judged. After any other, and once anything was taken back, all days are judged from the beginning. That
+    both come to the same is tested after every event of any history.
+    """
+
+    __slots__ = ("_facts", "_law", "_turns", "_until", "events", "stretches")
+
+    def __init__(self, events: Iterable[Event] = (), law: Law = LAW) -> None:
+        """``events``: those so far, in any order."""
+        self._law = law
+        self.events = list(events)
+        self.stretches: tuple[Stretch, ...] = ()
+        #: What is known from the last day on which anything took effect, and that day; None: judge from the beginning.
+        self._facts: Facts | None = None
+        self._until = ALWAYS
+        self._turns: Sequence[date] = ()
+        if self.events:
+            self._judge_all()
+
+    def add(self, event: Event) -> tuple[Stretch, ...]:
+        """Take one more event; the stretches from now on."""
+        self.events.append(event)
+        data = event.data
+        if self._facts is None or not isinstance(data, AboutPerson) or not self._only_later(self._facts, data):
+            self._judge_all()
+            return self.stretches
+        day = data.effective_on
+        before = [s for s in self.stretches if s.from_ < day]
+        take(self._facts, ((event, data),), None)
+        before[-1] = Stretch(before[-1].from_, day, before[-1].answer)
+        judged = _judged(before, _regimes_from(day, self._facts, self._turns), self._law)
+        self._until, self.stretches = day, tuple(judged)
+        return self.stretches
+
+    def _only_later(self, facts: Facts, data: AboutPerson) -> bool:
+        """Whether a notice changes nothing about the days before it. Birth and the first number are not dated."""
+        if data.effective_on <= self._until or isinstance(data, JmbReplaced):
+            return False
+        return not isinstance(data, Citizen | PersonalData) or data.born_on in (None, facts.born_on)
+
+    def _judge_all(self) -> None:
+        """All days from the beginning."""
+        ordered = in_order(self.events)
+        self._facts = None
+        if not ordered or any(isinstance(event.data, Annulment) for event in self.events):
+            judged: Sequence[Stretch] = timeline(self.events, self._law)
+        else:
+            self._facts = facts = unknown(ordered)
+            judged = _judged((), _regimes(ordered, facts, self._law), self._law)
+            self._until = ordered[-1][1].effective_on
+            self._turns = _turning_days(facts.born_on, self._law)
+        self.stretches = tuple(judged)
 
 
 def on_day(stretches: Sequence[Stretch], day: date) -> Answer | None:
     """The answer on ``day``, or None when there is none at all."""
     return next((s.answer for s in stretches if s.from_ <= day < s.to), None)
-
-
-class Rolling(msgspec.Struct, frozen=True):
-    """Under which election a roll is judged: its id, and the last day on which an option for it may take effect."""
-
-    election: str
-    options_until: date
 
 
 def facts_on(events: Iterable[Event], day: date, rolling: Rolling | None = None) -> Facts | None:
@@ -162,20 +176,35 @@ def facts_on(events: Iterable[Event], day: date, rolling: Rolling | None = None)
     looked at.
     """
     ordered = in_order(live(events))
+    return _facts_until(ordered, day, rolling) if ordered else None
+
+
+def facts_on_both(events: Iterable[Event], first: date, second: date, rolling: Rolling) -> tuple[Facts, Facts] | None:
+    """:func:`facts_on` of two days in order; the very same facts when nothing takes effect between."""
+    ordered = in_order(live(events))
     if not ordered:
         return None
-    facts = _unknown(ordered)
+    facts = _facts_until(ordered, first, rolling)
+    if any(first < data.effective_on <= second for _, data in ordered):
+        return facts, _facts_until(ordered, second, rolling)
+    return facts, facts
+
+
+def _facts_until(ordered: list[tuple[Event, PersonNotice]], day: date, rolling: Rolling | None) -> Facts:
+    facts = unknown(ordered)
     for today in _by_day(ordered):
         if today[0][1].effective_on > day:
             break
-        _take(facts, today, rolling)
+        take(facts, today, rolling)
     return facts
 
 
-def _regimes(ordered: list[tuple[Event, PersonNotice]], law: Law) -> Iterator[tuple[date, date, Facts]]:
-    """``(from, to, facts)`` over all days; a day on which time alone may change the answer opens one of its own."""
-    facts = _unknown(ordered)
-    turns = () if facts.born_on is None else _turns(facts.born_on, law)
+def _regimes(ordered: list[tuple[Event, PersonNotice]], facts: Facts, law: Law) -> Iterator[tuple[date, date, Facts]]:
+    """``(from, to, facts)`` over all days; a day on which time alone may change the answer opens one of its own.
+
+    ``facts``: what is known before the first day (``effects.unknown``); they are filled on the way.
+    """
+    turns = _turning_days(facts.born_on, law)
     start = ALWAYS
     for today in _by_day(ordered):
         day = today[0][1].effective_on
@@ -185,8 +214,13 @@ def _regimes(ordered: list[tuple[Event, PersonNotice]], law: Law) -> Iterator[tu
                 start = turn
         if day > start:
             yield start, day, facts
-        _take(facts, today, None)
+        take(facts, today, None)
         start = day
+    yield from _regimes_from(start, facts, turns)
+
+
+def _regimes_from(start: date, facts: Facts, turns: Sequence[date]) -> Iterator[tuple[date, date, Facts]]:
+    """The regimes from the last day on which anything took effect: only time goes on."""
     for turn in turns:
         if start < turn:
             yield start, turn, facts
@@ -194,8 +228,10 @@ def _regimes(ordered: list[tuple[Event, PersonNotice]], law: Law) -> Iterator[tu
     yield start, FOREVER, facts
 
 
-def _turns(born_on: date, law: Law) -> Sequence[date]:
-    """The days, in order, on which one may come of age, or cease to be of age, by time alone (R2)."""
+def _turning_days(born_on: date | None, law: Law) -> Sequence[date]:
+    """The days, in order, on which one may come of age, or cease to be of age, by time alone."""
+    if born_on is None:
+        return ()
     sets = law.sets
     if len(sets) == 1:
         return (franchise.comes_of_age(born_on, sets[0].voting_age),)
@@ -213,160 +249,6 @@ def _by_day(ordered: list[tuple[Event, PersonNotice]]) -> Iterator[list[tuple[Ev
         group.append(pair)
     if group:
         yield group
-
-
-def _unknown(ordered: list[tuple[Event, PersonNotice]]) -> Facts:
-    """The facts before the first day: only what is not dated (date of birth) and the first number are there."""
-    born_on: date | None = None
-    jmb = ordered[0][1].jmb
-    first_link = True
-    for _, data in ordered:
-        if isinstance(data, Citizen | PersonalData) and data.born_on is not None:
-            born_on = data.born_on
-        elif first_link and isinstance(data, JmbReplaced):
-            jmb, first_link = data.jmb, False
-    return Facts(born_on, jmb)
-
-
-def _take(facts: Facts, today: list[tuple[Event, PersonNotice]], rolling: Rolling | None) -> None:
-    """Take one day's events into account, in order.
-
-    Ends of residence come after the residences of the same day (R7), options after both, and reports of a death last:
-    what a commission sent is judged by where the person resides and counts at the end of that day.
-    """
-    ends: list[ResidenceEnded] = []
-    options: list[tuple[Event, VotingOption]] = []
-    reports: list[Event] = []
-    for event, data in today:
-        match data:
-            case ResidenceEnded():
-                ends.append(data)
-            case VotingOption():
-                options.append((event, data))
-            case ReportedDeceased():
-                reports.append(event)
-            case Citizen() | PersonalData() | Death():
-                _take_registry(facts, data)
-            case Residence():
-                _take_residence(facts, data)
-            case _:
-                _take_status(facts, event, data)
-    for end in ends:
-        _take_end_of_residence(facts, end)
-    for event, option in options:
-        _take_option(facts, event, option, rolling)
-    for event in reports:
-        _take_report_of_death(facts, event)
-
-
-def _take_registry(facts: Facts, data: Citizen | PersonalData | Death) -> None:
-    """R1, R3, names. Names and sex are dated by their effect; the date of birth is not dated and was taken before."""
-    match data:
-        case Citizen():
-            facts.recorded = True
-            facts.surname, facts.given_name, facts.parent_name = data.surname, data.given_name, data.parent_name
-            facts.sex, facts.script = data.sex, data.script
-        case PersonalData():
-            facts.surname = data.surname or facts.surname
-            facts.given_name = data.given_name or facts.given_name
-            facts.parent_name = data.parent_name or facts.parent_name
-            facts.sex = data.sex or facts.sex
-        case Death():
-            facts.dead = True
-
-
-def _take_residence(facts: Facts, data: Residence) -> None:
-    """R7; a temporary residence, at home or abroad, is beside it and takes the place of an earlier one."""
-    if data.kind == "permanent":
-        facts.residence, facts.residence_ended = data, False
-    else:
-        facts.temporary, facts.temporary_ended = data, False
-
-
-def _take_report_of_death(facts: Facts, event: Event) -> None:
-    """A mark, and no deletion (practice); a commission marks only those who reside or count with it."""
-    sender = franchise.commission_of(event)
-    if sender is None or franchise.concerns(facts, sender):
-        facts.marked_deceased = True
-
-
-def _take_status(
-    facts: Facts,
-    event: Event,
-    data: JmbReplaced
-    | EntityOption
-    | Citizenship
-    | CitizenshipEnded
-    | RefugeeStatus
-    | RefugeeStatusEnded
-    | CapacityWithdrawn
-    | CapacityRestored
-    | VotingBarred
-    | VotingBarEnded,
-) -> None:
-    """Citizenship (R4, R8), refugee status (R7), capacity (R5), bars (R6), entity option (U4), the number shown."""
-    match data:
-        case Citizenship():
-            facts.citizenship_ended, facts.other_citizenships = False, data.other_citizenships
-        case CitizenshipEnded():
-            facts.citizenship_ended, facts.other_citizenships = True, ()
-        case RefugeeStatus():
-            facts.refugee = data
-        case RefugeeStatusEnded():
-            facts.refugee = None
-        case CapacityWithdrawn():
-            if data.extent == "full":
-                facts.capacity = data
-        case CapacityRestored():
-            facts.capacity = data
-        case VotingBarred():
-            facts.bars.append((event.source, event.id, data.ground))
-        case VotingBarEnded():
-            facts.bar_ends.add(data.names(event.source))
-        case EntityOption():
-            facts.entity_option = data.entity
-        case JmbReplaced():
-            facts.jmb = data.new_jmb
-        case _:
-            assert_never(data)
-
-
-def _take_end_of_residence(facts: Facts, data: ResidenceEnded) -> None:
-    """R7: an end counts only for the residence of the same municipality; of another one it changes nothing."""
-    if data.kind == "permanent":
-        if facts.residence is not None and facts.residence.municipality == data.municipality:
-            facts.residence_ended = True
-    elif facts.temporary is not None and (facts.temporary.kind, facts.temporary.municipality) == (
-        data.kind,
-        data.municipality,
-    ):
-        facts.temporary_ended = True
-
-
-def _take_option(facts: Facts, event: Event, data: VotingOption, rolling: Rolling | None) -> None:
-    """Voting options (Art. 3.5(3)5): standing ones, or for the election of a roll; ``mobile-team`` is a switch beside.
-
-    For a roll every option but ``mobile-team`` counts up to its last day only; a later ``regular`` still ends the
-    mobile team.
-    """
-    if data.election is not None and (rolling is None or data.election != rolling.election):
-        return
-    if not franchise.option_takes_effect(facts, event, data):
-        return
-    for_election = data.election is not None
-    if data.option in ("mobile-team", "regular"):
-        if for_election:
-            facts.mobile_for_election = data.option == "mobile-team"
-        else:
-            facts.mobile_standing = data.option == "mobile-team"
-    if data.option == "mobile-team":
-        return
-    in_time = rolling is None or data.effective_on <= rolling.options_until
-    if not for_election:
-        facts.standing_option = data
-        facts.counted_option = data if in_time else facts.counted_option
-    elif in_time:
-        facts.election_option = data
 
 
 def _answer(facts: Facts, day: date, rules: RuleSet) -> Answer:

@@ -74,7 +74,7 @@ FOREVER: Final = date.max
 
 
 class Facts:
-    """What the live events with effect up to a day say about a person; filled in order by ``law/dossier``."""
+    """What the live events with effect up to a day say about a person; filled in order by ``law/effects``."""
 
     __slots__ = (
         "bar_ends",

@@ -17,7 +17,8 @@ from uuid import UUID
 import msgspec
 
 from register.law import franchise
-from register.law.dossier import Rolling, facts_on
+from register.law.dossier import facts_on
+from register.law.effects import Rolling
 from register.law.events import ElectionCalled, Event, JmbReplaced
 from register.law.parameters import RuleSet
 from register.law.persons import persons

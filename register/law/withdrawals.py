@@ -7,7 +7,8 @@ from datetime import date
 
 import msgspec
 
-from register.law.dossier import PersonNotice, in_order, live
+from register.law.dossier import in_order, live
+from register.law.effects import PersonNotice
 from register.law.events import CapacityRestored, CapacityWithdrawn, Event, VotingBarEnded, VotingBarred
 from register.law.franchise import ARTICLES, Ground
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from register.law.deletions import AuditEntry, Days, audit_entries, entered_days, union
-from register.law.dossier import Stretch, timeline
+from register.law.dossier import Dossier, Stretch, timeline
 from register.law.events import AboutPerson, Event, JmbReplaced
 from register.law.persons import members, persons
 
@@ -30,10 +30,9 @@ class Change(msgspec.Struct, gc=False):
 
 
 class _Alone(msgspec.Struct, gc=False):
-    """A person of one number: the events so far, the stretches they come to, the days entered among them."""
+    """A person of one number: the events so far and what they come to, the days entered among them."""
 
-    events: list[Event]
-    stretches: tuple[Stretch, ...]
+    dossier: Dossier
     days: Days
 
 
@@ -89,20 +88,19 @@ class Chronicle:
         person = event.stream
         alone = self._alone.get(person)
         if alone is None:
-            events = self._events[person]
-            stretches = timeline(events)
-            alone = self._alone[person] = _Alone(events, stretches, entered_days(stretches))
-        alone.events.append(event)
-        before, after = alone.stretches, timeline(alone.events)
+            dossier = Dossier(self._events[person])
+            self._events[person] = dossier.events
+            alone = self._alone[person] = _Alone(dossier, entered_days(dossier.stretches))
+        before, after = alone.dossier.stretches, alone.dossier.add(event)
         change = Change(
             [(person, s) for s in before if s not in after], [(person, s) for s in after if s not in before], [], []
         )
-        if change.opened or change.closed:
+        if any(stretch.answer.entered for _, stretch in (*change.closed, *change.opened)):
             days = entered_days(after)
             if days != alone.days:  # on the same days as before nobody came or went
                 change.audit = audit_entries({person: before}, {person: after}, self.held, event)
                 self._hold(person, days)
-            alone.stretches, alone.days = after, days
+                alone.days = days
         return change
 
     def _before(self, group: Group) -> tuple[dict[UUID, tuple[Stretch, ...]], dict[UUID, UUID]]:

@@ -7,7 +7,7 @@ rendering each once, here, is much quicker; the rest (texts, dates, numbers) psy
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any, Final, LiteralString
@@ -28,10 +28,23 @@ _RENDERED: Final = frozenset({"uuid", "daterange", "int8range", "datemultirange"
 _LOWER_INCLUSIVE, _LOWER_INFINITE, _UPPER_INFINITE = 0x02, 0x08, 0x10
 _POSTGRES_EPOCH: Final = date(2000, 1, 1).toordinal()
 _TEXT_OID: Final = 25
-_POSITIONS: Final = struct.Struct(">BiqIq")
-_POSITIONS_OPEN: Final = struct.Struct(">Biq")
+# Ranges with their own length before them, then flags, then each bound there is with its length.
+_RANGE_OPEN: Final = struct.Struct(">iB")
+_DAYS: Final = struct.Struct(">iBiiii")
+_DAYS_HALF: Final = struct.Struct(">iBii")
+_POSITIONS: Final = struct.Struct(">iBiqiq")
+_POSITIONS_HALF: Final = struct.Struct(">iBiq")
 #: The byte before the text of a jsonb value in binary.
 _JSONB_VERSION: Final = b"\x01"
+_INT: Final = struct.Struct(">i")
+_NULL: Final = _INT.pack(-1)
+_TRUE: Final = _INT.pack(1) + b"\x01"
+_FALSE: Final = _INT.pack(1) + b"\x00"
+# What stands around the rows of a binary COPY (PostgreSQL: COPY, "Binary Format").
+_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
+#: Rendered rows are sent in pieces of about so many bytes.
+_PIECE: Final = 1 << 16
 _CACHED: Final = 1 << 16
 
 
@@ -40,20 +53,9 @@ def for_copy(columns: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple((name, "bytea" if kind in _RENDERED else kind) for name, kind in columns)
 
 
-@lru_cache(_CACHED)
 def rendered_days(lower: date, upper: date) -> bytes:
     """Days ``[lower, upper)`` as PostgreSQL receives them; open ends are unbounded."""
-    flags, bounds = 0, b""
-    if lower == ALWAYS:
-        flags |= _LOWER_INFINITE
-    else:
-        flags |= _LOWER_INCLUSIVE
-        bounds += struct.pack(">ii", 4, lower.toordinal() - _POSTGRES_EPOCH)
-    if upper == FOREVER:
-        flags |= _UPPER_INFINITE
-    else:
-        bounds += struct.pack(">ii", 4, upper.toordinal() - _POSTGRES_EPOCH)
-    return bytes([flags]) + bounds
+    return days_field(lower, upper)[4:]
 
 
 def written_days(lower: date, upper: date) -> str:
@@ -68,9 +70,7 @@ def array(items: Iterable[object]) -> str:
 
 def rendered_positions(lower: int, upper: int | None) -> bytes:
     """Positions ``[lower, upper)``, ``upper`` None: open, as PostgreSQL receives them."""
-    if upper is None:
-        return _POSITIONS_OPEN.pack(_LOWER_INCLUSIVE | _UPPER_INFINITE, 8, lower)
-    return _POSITIONS.pack(_LOWER_INCLUSIVE, 8, lower, 8, upper)
+    return positions_field(lower, upper)[4:]
 
 
 @lru_cache(1 << 10)
@@ -94,6 +94,87 @@ def rendered_json(value: msgspec.Struct) -> bytes:
     return _JSONB_VERSION + msgspec.json.encode(value)
 
 
+def field(value: bytes | None) -> bytes:
+    """A value as it stands in a rendered row: its length before it; None is NULL."""
+    return _NULL if value is None else _INT.pack(len(value)) + value
+
+
+@lru_cache(_CACHED)
+def text_field(value: str | None) -> bytes:
+    """A text of those that come back again and again, as :func:`field`."""
+    return _NULL if value is None else field(value.encode())
+
+
+def bool_field(value: bool) -> bytes:
+    """A truth value, as :func:`field`."""
+    return _TRUE if value else _FALSE
+
+
+@lru_cache(_CACHED)
+def date_field(day: date | None) -> bytes:
+    """A day, as :func:`field`."""
+    return _NULL if day is None else _INT.pack(4) + _INT.pack(day.toordinal() - _POSTGRES_EPOCH)
+
+
+def days_field(lower: date, upper: date) -> bytes:
+    """Days ``[lower, upper)``, as :func:`field`; open ends are unbounded."""
+    if lower == ALWAYS:
+        if upper == FOREVER:
+            return _RANGE_OPEN.pack(1, _LOWER_INFINITE | _UPPER_INFINITE)
+        return _DAYS_HALF.pack(9, _LOWER_INFINITE, 4, upper.toordinal() - _POSTGRES_EPOCH)
+    since = lower.toordinal() - _POSTGRES_EPOCH
+    if upper == FOREVER:
+        return _DAYS_HALF.pack(9, _LOWER_INCLUSIVE | _UPPER_INFINITE, 4, since)
+    return _DAYS.pack(17, _LOWER_INCLUSIVE, 4, since, 4, upper.toordinal() - _POSTGRES_EPOCH)
+
+
+def positions_field(lower: int, upper: int | None) -> bytes:
+    """Positions ``[lower, upper)``, as :func:`field`; ``upper`` None: open."""
+    if upper is None:
+        return _POSITIONS_HALF.pack(13, _LOWER_INCLUSIVE | _UPPER_INFINITE, 8, lower)
+    return _POSITIONS.pack(25, _LOWER_INCLUSIVE, 8, lower, 8, upper)
+
+
+def row_head(fields: int) -> bytes:
+    """What stands before the fields of a rendered row."""
+    return struct.pack(">h", fields)
+
+
+def copy_rendered(
+    connection: Connection,
+    table: LiteralString,
+    columns: Sequence[tuple[str, str]],
+    rows: Iterable[bytes],
+    *,
+    schema: LiteralString = "projection",
+) -> None:
+    """The same as :func:`copy` of rows that are rendered already (the head of a row, then its fields), one or more in
+    each of ``rows``.
+    """
+    pieces = _together(rows)
+    first = next(pieces, None)
+    if first is None:
+        return
+    with connection.cursor().copy(_copy_statement(schema, table, columns)) as out:
+        out.write(_HEADER + first)
+        for piece in pieces:
+            out.write(piece)
+        out.write(_TRAILER)
+
+
+def _together(rows: Iterable[bytes]) -> Iterator[bytes]:
+    """Rows joined to pieces of some size: the database takes one in while the next is made."""
+    gathered, size = [], 0
+    for row in rows:
+        gathered.append(row)
+        size += len(row)
+        if size > _PIECE:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    if size:
+        yield b"".join(gathered)
+
+
 def copy(
     connection: Connection,
     table: LiteralString,
@@ -107,16 +188,19 @@ def copy(
     first = next(rows, None)
     if first is None:
         return
-    statement = sql.SQL("COPY {}.{} ({}) FROM STDIN (FORMAT BINARY)").format(
-        sql.Identifier(schema),
-        sql.Identifier(table),
-        sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
-    )
     cursor = connection.cursor()
     # For bytea, psycopg otherwise takes the dumper of its DB-API wrapper, which is Python.
     cursor.adapters.register_dumper(bytes, BytesBinaryDumper)
-    with cursor.copy(statement) as out:
+    with cursor.copy(_copy_statement(schema, table, columns)) as out:
         out.set_types([kind for _, kind in columns])
         out.write_row(first)
         for row in rows:
             out.write_row(row)
+
+
+def _copy_statement(schema: LiteralString, table: LiteralString, columns: Sequence[tuple[str, str]]) -> sql.Composed:
+    return sql.SQL("COPY {}.{} ({}) FROM STDIN (FORMAT BINARY)").format(
+        sql.Identifier(schema),
+        sql.Identifier(table),
+        sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
+    )

@@ -59,6 +59,45 @@ def follow_coverage(
     _cover_new_addresses(connection, store, left, upto)
 
 
+def leave_new_addresses(connection: Connection, addresses: NewAddresses) -> None:
+    """Leave addresses that stretches began to have to the common part, which alone covers; but for covered ones."""
+    if not addresses:
+        return
+    connection.execute(
+        """
+        INSERT INTO projection.new_address
+        SELECT n.municipality, n.address_key, n.position::int8
+        FROM ROWS FROM (
+            json_array_elements_text(%s), json_array_elements_text(%s), json_array_elements_text(%s)
+        ) AS n(municipality, address_key, position)
+        WHERE NOT EXISTS (SELECT FROM projection.coverage c
+                          WHERE c.municipality = n.municipality AND c.address_key = n.address_key)
+        """,
+        (
+            Json([municipality for municipality, _ in addresses]),
+            Json([key for _, key in addresses]),
+            Json([position for _, position in addresses.values()]),
+        ),
+    )
+
+
+def take_new_addresses(connection: Connection, upto: int) -> NewAddresses:
+    """Take what was left up to a position: each address with the position at which a stretch first had it."""
+    rows = connection.execute(
+        """
+        WITH taken AS (DELETE FROM projection.new_address WHERE position <= %s RETURNING *)
+        SELECT municipality, address_key, min(position) FROM taken GROUP BY 1, 2
+        """,
+        (upto,),
+    ).fetchall()
+    return {(municipality, key): (_address(municipality, key), position) for municipality, key, position in rows}
+
+
+def _address(municipality: str, key: str) -> Address:
+    settlement, street, number = key.split("\x1f")
+    return Address(municipality, settlement or None, street or None, number or None)
+
+
 def _municipality_of(connection: Connection, event: Event) -> str:
     """The municipality of an event about a polling station; a station heard of for the first time is noted."""
     data = event.data
@@ -108,9 +147,7 @@ def _take_station_event(connection: Connection, store: Store, event: Event, muni
     closed: list[str] = []
     rows: list[Row] = []
     for key, old in now.items():
-        settlement, street, number = key.split("\x1f")
-        address = Address(municipality, settlement or None, street or None, number or None)
-        covered = _rows(municipality, key, index.resolve(address), event.position)
+        covered = _rows(municipality, key, index.resolve(_address(municipality, key)), event.position)
         if [days_and_station for _, _, days_and_station, _ in covered] != old:
             closed.append(key)
             rows.extend(covered)
@@ -204,8 +241,7 @@ class _Histories:
 
     def spans(self, key: str, since: int) -> Iterator[tuple[int, int | None, list[Covered]]]:
         """How an address that the register first had at ``since`` is covered: positions [from, to), days."""
-        settlement, street, number = key.split("\x1f")
-        address = Address(self._municipality, settlement or None, street or None, number or None)
+        address = _address(self._municipality, key)
         earlier = bisect_right(self._positions, since)
         begun, standing = since, self._covered(earlier, key, address)
         for count in range(earlier + 1, len(self._events) + 1):

@@ -7,7 +7,9 @@ from typing import Final
 
 import msgspec
 
-from register.projection.projector import Connection, follow, linked_streams, position_of
+from register.projection.links import linked_streams
+from register.projection.parts import ALL, next_step, position_of, positions_of
+from register.projection.projector import Connection, follow
 from register.store import Store, UnknownTopicError
 from register.store.reading import Row, decode_rows
 
@@ -17,6 +19,9 @@ SMALLEST: Final = 1
 LARGEST: Final = 20_000
 #: The first batch, before anything is known of the speed.
 FIRST: Final = 1_000
+#: How long it waits for other parts, at first and at most (seconds).
+FIRST_PAUSE: Final = 0.01
+LONGEST_PAUSE: Final = 1.0
 #: What decoding a damaged row may raise.
 _UNREADABLE: Final = (msgspec.MsgspecError, UnknownTopicError, ValueError)
 
@@ -42,30 +47,48 @@ class StoppedError(Exception):
 
 
 class Follower:
-    """Follows the event store on a connection of its own, by batches as large as go in a second."""
+    """Follows the event store on a connection of its own, by batches as large as go in a second.
 
-    def __init__(self, connection: Connection, store: Store) -> None:
+    ``parts``: those it follows; they may be changed between turns.
+    """
+
+    def __init__(self, connection: Connection, store: Store, parts: frozenset[int] = ALL) -> None:
         self._connection = connection
         self._store = store
+        self._idle = 0
+        self.parts = parts
         self.size = FIRST
 
+    def wait(self) -> None:
+        """After a turn with nothing to follow: until there may be something.
+
+        New events are announced. For other parts to come further it looks after 10 ms, then ever more seldom.
+        """
+        with self._connection.transaction():
+            positions = positions_of(self._connection)
+        position = min((positions[part] for part in self.parts), default=max(positions.values()))
+        if self._store.wait_for_events(position, LONGEST_PAUSE) > position:
+            time.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._idle))
+            self._idle += 1
+
     def turn(self) -> int:
-        """Follow a batch; how many events it held (0: nothing new).
+        """Follow a batch; how many positions that was (0: nothing new, or others must come further first).
 
         A batch in which an event cannot be read is tried again in smaller ones, so that all events before it are
         followed. Raises :class:`StoppedError` once that event is the next.
         """
         begun = time.monotonic()
         try:
-            taken = follow(self._connection, self._store, limit=self.size)
+            taken = follow(self._connection, self._store, limit=self.size, parts=self.parts)
         except _UNREADABLE:
-            found = obstacle(self._connection, self._store) if self.size == SMALLEST else None
+            found = self._obstacle() if self.size == SMALLEST else None
             if found is not None:
                 raise StoppedError(found) from None
             if self.size == SMALLEST:
                 raise
             self.size = max(SMALLEST, self.size // 8)
             return self.turn()
+        self._idle = 0 if taken else self._idle
         seconds = time.monotonic() - begun
         if seconds > 2 * BATCH_SECONDS:
             self.size = max(SMALLEST, self.size // 2)
@@ -73,11 +96,19 @@ class Follower:
             self.size = min(LARGEST, 2 * self.size)
         return taken
 
+    def _obstacle(self) -> Obstacle | None:
+        with self._connection.transaction():
+            step = next_step(positions_of(self._connection), self.parts)
+        return None if step is None else obstacle(self._connection, self._store, after=step.after)
 
-def obstacle(connection: Connection, store: Store) -> Obstacle | None:
-    """What keeps the tables from going on to the next event: itself, or an earlier one of its person; None: nothing."""
+
+def obstacle(connection: Connection, store: Store, after: int | None = None) -> Obstacle | None:
+    """What keeps the tables from going on to the event behind ``after`` (None: where the register stands).
+
+    That is the event itself, or an earlier one of its person; None: nothing.
+    """
     with connection.transaction():
-        position = position_of(connection) + 1
+        position = (position_of(connection) if after is None else after) + 1
         for record in store.records(position - 1, position):
             streams = linked_streams(connection, {record.stream})
             for row in _rows(connection, [str(stream) for stream in streams], position):

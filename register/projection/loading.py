@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 
 from register.law.deletions import Days, audit_entries, entered_days, union
-from register.law.dossier import Stretch, timeline
+from register.law.dossier import Dossier, Stretch
 from register.law.events import (
     AboutPerson,
     Annulment,
@@ -31,7 +31,7 @@ from register.law.events import (
     WrittenNoticeReceived,
 )
 from register.projection.chronicle import Chronicle
-from register.projection.copying import copy, for_copy
+from register.projection.copying import copy, copy_rendered, for_copy
 from register.projection.coverage import cover_whole
 from register.projection.deficiencies import follow_deficiencies, note_options
 from register.projection.forms import constraints, look_into
@@ -102,7 +102,7 @@ class Loader:
             people = Alone()
             whole = (list(found) for _, found in groupby(events, attrgetter("stream")))
             alone = (found for found in whole if found[0].stream not in self._linked and _is_about_person(found))
-            copy(self._connection, "stretch", for_copy(STRETCH_COLUMNS), people.stretches(alone))
+            copy_rendered(self._connection, "stretch", STRETCH_COLUMNS, people.stretches(alone))
             copy(self._connection, "audit_entry", for_copy(AUDIT_COLUMNS), people.audit)
             copy(self._connection, "person", for_copy(PERSON_COLUMNS), people.persons)
             note_options(self._connection, events)
@@ -120,7 +120,7 @@ class Loader:
     def _people(self, events: Sequence[Event]) -> None:
         """Fold events of whole persons; those of one person are in order."""
         connection, chronicle, writes = self._connection, Chronicle({}, events, {}), Writes()
-        copy(connection, "stretch", for_copy(STRETCH_COLUMNS), writes.stretches(events, chronicle))
+        copy_rendered(connection, "stretch", STRETCH_COLUMNS, writes.stretches(events, chronicle))
         writes.write_rest(connection, 0)
         persons = ((p, first, chronicle.held.get(p, ())) for p, first in writes.first_position.items())
         copy(connection, "person", for_copy(PERSON_COLUMNS), (person_to_copy(*person) for person in persons))
@@ -160,36 +160,41 @@ class Alone:
         self.audit: list[tuple[Any, ...]] = []
         self.persons: list[tuple[Any, ...]] = []
 
-    def stretches(self, whole: Iterable[Sequence[Event]]) -> Iterator[tuple[Any, ...]]:
+    def stretches(self, whole: Iterable[Sequence[Event]]) -> Iterator[bytes]:
         """The rows of stretches of each person; the others are gathered. ``whole``: streams, their events in order."""
         for events in whole:
             yield from self._fold(events[0].stream, events)
 
-    def _fold(self, person: UUID, events: Sequence[Event]) -> Iterator[tuple[Any, ...]]:
-        fed: list[Event] = []
+    def _fold(self, person: UUID, events: Sequence[Event]) -> Iterator[bytes]:
+        dossier = Dossier()
         before: tuple[Stretch, ...] = ()
         since: list[int] = []
         days: Days = ()
         held: Days = ()
         for event in events:
-            if not fed and not isinstance(event.data, AboutPerson):
+            if not dossier.events and not isinstance(event.data, AboutPerson):
                 continue
-            fed.append(event)
-            after = timeline(fed)
+            after = dossier.add(event)
             if after == before:
                 continue
-            position = event.position
+            position, changed = event.position, False
             for stretch, known in zip(before, since, strict=True):
                 if stretch not in after:
+                    changed = changed or stretch.answer.entered
                     yield stretch_to_copy(person, stretch, known, position)
-            since = [since[before.index(stretch)] if stretch in before else position for stretch in after]
-            now = entered_days(after)
-            if now != days:  # on the same days as before nobody came or went
+            known_since, since = since, []
+            for stretch in after:
+                if stretch in before:
+                    since.append(known_since[before.index(stretch)])
+                else:
+                    changed = changed or stretch.answer.entered
+                    since.append(position)
+            if changed and (now := entered_days(after)) != days:  # otherwise nobody came or went
                 entries = audit_entries({person: before}, {person: after}, {person: held}, event)
                 self.audit.extend(audit_to_copy(entry, part) for part, entry in enumerate(entries, 1))
                 days, held = now, union(held, now)
             before = after
-        self.persons.append(person_to_copy(person, fed[0].position, held))
+        self.persons.append(person_to_copy(person, dossier.events[0].position, held))
         for stretch, known in zip(before, since, strict=True):
             yield stretch_to_copy(person, stretch, known, None)
 

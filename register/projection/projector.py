@@ -40,9 +40,24 @@ from register.law.events import (
 )
 from register.law.territory import Address
 from register.projection.chronicle import Change, Chronicle
-from register.projection.copying import array, copy, for_copy, written_days
-from register.projection.coverage import NewAddresses, follow_coverage
+from register.projection.copying import array, copy, copy_rendered, for_copy, written_days
+from register.projection.coverage import NewAddresses, follow_coverage, leave_new_addresses, take_new_addresses
 from register.projection.deficiencies import follow_deficiencies, note_options
+from register.projection.links import streams_with
+from register.projection.parts import (
+    ALL,
+    COMMON,
+    PERSONS,
+    TOGETHER,
+    Step,
+    begin,
+    bounds,
+    events_of,
+    lock,
+    lock_step,
+    move,
+    position_of,
+)
 from register.projection.punctuality import follow_timeliness
 from register.projection.rows import (
     AUDIT_COLUMNS,
@@ -55,14 +70,12 @@ from register.projection.rows import (
     stretch_to_copy,
 )
 from register.store import Store
-from register.store.subjects import streams_of, subjects_of
+from register.store.subjects import subjects_of
 
 Connection = psycopg.Connection[Any]
 
-__all__ = ["BATCH", "PART", "RivalProjectorError", "copy", "follow", "position_of", "take_election"]
+__all__ = ["BATCH", "RivalProjectorError", "copy", "follow", "position_of", "take_election"]
 
-#: The one part there is today; a part is a set of persons.
-PART = 0
 BATCH = 5_000
 #: What is about no person and no election; the streams of authorities grow long.
 _OF_AUTHORITIES = (
@@ -89,57 +102,78 @@ class UnfaithfulTablesError(Exception):
         super().__init__(f"the register's tables are not what the events up to position {position} give")
 
 
-def position_of(connection: Connection) -> int:
-    """The position the tables rest on."""
-    row = connection.execute("SELECT position FROM projection.progress WHERE part = %s", (PART,)).fetchone()
-    return 0 if row is None else int(row[0])
+def follow(
+    connection: Connection,
+    store: Store,
+    *,
+    limit: int = BATCH,
+    upto: int | None = None,
+    parts: Collection[int] = ALL,
+) -> int:
+    """Take the next events of these parts, none behind ``upto``, into the tables, in one transaction.
 
-
-def follow(connection: Connection, store: Store, *, limit: int = BATCH, upto: int | None = None) -> int:
-    """Take the next events, none behind ``upto``, into the tables, in one transaction; how many they were (0: none).
-
-    Raises :class:`RivalProjectorError` when a rival moved the position.
+    How many positions that were; 0: there is nothing new, or other parts must come further first. Raises
+    :class:`RivalProjectorError` when a rival moved a position.
     """
     with connection.transaction():
-        old = _lock(connection)
-        batch = list(store.events(after=old, upto=upto, limit=limit))
-        if not batch:
+        begin(connection)
+        step = lock(connection, parts)
+        if step is None:
             return 0
-        follow_deficiencies(connection, batch)
-        note_options(connection, batch)
-        follow_timeliness(connection, store, batch)
-        stations, others = _apart(connection, batch)
-        addresses = _take(connection, store, others, old)
-        follow_coverage(connection, store, addresses, stations, batch[-1].position)
-        _move(connection, old, batch[-1].position)
+        if COMMON in step.parts:
+            return _follow(connection, store, step, limit, upto)
+        end, replacement = bounds(connection, step.after, _least(step.after + limit, step.upto, upto))
+        if replacement is None or replacement > step.after + 1:
+            return _follow_persons(connection, store, step, end if replacement is None else replacement - 1)
+    # Without the locks so far: who waits for them may hold those that are wanted now.
+    with connection.transaction():
+        begin(connection)
+        step = Step(frozenset(PERSONS), step.after, None)
+        if not lock_step(connection, step):
+            return 0
+        end, _ = bounds(connection, step.after, _least(step.after + min(limit, TOGETHER), upto))
+        return _follow_persons(connection, store, step, end)
+
+
+def _follow(connection: Connection, store: Store, step: Step, limit: int, upto: int | None) -> int:
+    """A batch of all parts, or of the common part alone."""
+    batch = list(store.events(after=step.after, upto=_least(None, step.upto, upto), limit=limit))
+    if not batch:
+        return 0
+    follow_deficiencies(connection, batch)
+    note_options(connection, batch)
+    follow_timeliness(connection, store, batch)
+    for event in batch:
+        if isinstance(event.data, ElectionCalled | ElectionConcluded):
+            take_election(connection, event)
+    stations, others = _apart(connection, batch)
+    here = batch[-1].position
+    addresses = (
+        _take(connection, store, others, step.after) if len(step.parts) > 1 else take_new_addresses(connection, here)
+    )
+    follow_coverage(connection, store, addresses, stations, here)
+    _move(connection, step, here)
     return len(batch)
 
 
-def hold_still(connection: Connection) -> None:
-    """Let no projector begin another batch before this transaction ends; waits for a batch that has begun.
-
-    An advisory lock, so that who waits here holds no table: a rebuild that switches the tables needs them all.
-    """
-    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('projection.progress', 0))")
-
-
-def _lock(connection: Connection) -> int:
-    """The position, its row locked: rivals wait here and then find it moved."""
-    hold_still(connection)
-    query = "SELECT position FROM projection.progress WHERE part = %s FOR UPDATE"
-    row = connection.execute(query, (PART,)).fetchone()
-    if row is not None:
-        return int(row[0])
-    connection.execute("INSERT INTO projection.progress VALUES (%s, 0) ON CONFLICT DO NOTHING", (PART,))
-    return _lock(connection)
+def _follow_persons(connection: Connection, store: Store, step: Step, upto: int) -> int:
+    """A batch of parts of persons; new addresses are left to the common part."""
+    if upto <= step.after:
+        return 0
+    _, batch = _apart(connection, events_of(connection, step, upto))
+    if batch:
+        leave_new_addresses(connection, _take(connection, store, batch, step.after))
+    _move(connection, step, upto)
+    return upto - step.after
 
 
-def _move(connection: Connection, old: int, new: int) -> None:
-    moved = connection.execute(
-        "UPDATE projection.progress SET position = %s WHERE part = %s AND position = %s", (new, PART, old)
-    )
-    if moved.rowcount != 1:
+def _move(connection: Connection, step: Step, upto: int) -> None:
+    if not move(connection, step, upto):
         raise RivalProjectorError
+
+
+def _least(*bounds: int | None) -> int | None:
+    return min((bound for bound in bounds if bound is not None), default=None)
 
 
 def _apart(connection: Connection, batch: Sequence[Event]) -> tuple[list[Event], list[Event]]:
@@ -155,72 +189,17 @@ def _apart(connection: Connection, batch: Sequence[Event]) -> tuple[list[Event],
 
 
 def _take(connection: Connection, store: Store, batch: Sequence[Event], upto: int) -> NewAddresses:
-    """Fold events about people and elections, write what changed; the addresses that stretches began to have."""
-    for event in batch:
-        if isinstance(event.data, ElectionCalled | ElectionConcluded):
-            take_election(connection, event)
-    streams = _linked_streams(connection, batch)
+    """Fold events about people, write what changed; the addresses that stretches began to have."""
+    streams = streams_with(connection, batch)
     # A stream begins with version 1: of one that begins in this batch nothing was known before.
     earlier = streams - {e.stream for e in batch if e.version == 1}
     known = _held(connection, earlier)
     chronicle = Chronicle(store.streams(earlier, upto=upto) if earlier else {}, batch, known)
     writes = Writes()
-    copy(connection, "stretch", for_copy(STRETCH_COLUMNS), writes.stretches(batch, chronicle))
+    copy_rendered(connection, "stretch", STRETCH_COLUMNS, writes.stretches(batch, chronicle))
     writes.write_rest(connection, upto)
     _write_persons(connection, chronicle, known, writes.first_position)
     return writes.addresses
-
-
-def _linked_streams(connection: Connection, batch: Sequence[Event]) -> set[UUID]:
-    """The streams the batch touches, and all that links, live or not, may connect with them."""
-    streams = {e.stream for e in batch}
-    replacing = {e.data.new_jmb for e in batch if isinstance(e.data, JmbReplaced)}
-    if not replacing and not _any_links(connection):
-        return streams
-    numbers = {e.data.jmb for e in batch if isinstance(e.data, AboutPerson)}
-    numbers |= _numbers_of(connection, {e.stream for e in batch if isinstance(e.data, Annulment)})
-    return _connected(connection, streams, numbers, replacing)
-
-
-def linked_streams(connection: Connection, streams: Collection[UUID]) -> set[UUID]:
-    """Some streams, and all that links the tables know of, live or not, may connect with them."""
-    if not streams or not _any_links(connection):
-        return set(streams)
-    return _connected(connection, set(streams), _numbers_of(connection, streams), set())
-
-
-def _any_links(connection: Connection) -> bool:
-    return connection.execute("SELECT EXISTS (SELECT FROM projection.link)").fetchone() == (True,)
-
-
-def _connected(connection: Connection, streams: set[UUID], numbers: set[str], replacing: set[str]) -> set[UUID]:
-    """What links connect with streams of these numbers, ``replacing``: new numbers of links not in the tables yet."""
-    numbers = numbers | replacing
-    new_streams, new_numbers = streams, numbers
-    while new_streams or new_numbers:
-        found = connection.execute(
-            """
-            SELECT stream, new_jmb FROM projection.link
-            WHERE new_jmb = ANY(%s::text[]) OR stream = ANY(%s::uuid[])
-            """,
-            (list(new_numbers), array(new_streams)),
-        ).fetchall()
-        # Both ends of each link: the stream it lies in with its number, the new number with the stream it has, if any.
-        # A new number nobody reported on has none, and yet connects all those that it replaces.
-        replacing = replacing | {number for _, number in found}
-        there = {stream for stream, _ in found} | set(streams_of(connection, [f"jmb:{n}" for n in replacing]).values())
-        new_streams = there - streams
-        new_numbers = (_numbers_of(connection, new_streams) | replacing) - numbers
-        streams = streams | new_streams
-        numbers = numbers | new_numbers
-        replacing = set()
-    return streams
-
-
-def _numbers_of(connection: Connection, streams: Collection[UUID]) -> set[str]:
-    """The personal numbers that some streams are about."""
-    subjects = subjects_of(connection, streams).values()
-    return {subject.removeprefix("jmb:") for subject in subjects if subject.startswith("jmb:")}
 
 
 def _held(connection: Connection, streams: Collection[UUID]) -> dict[UUID, Days]:
@@ -263,7 +242,7 @@ class Writes:
         #: (municipality, address key) -> the address, and the position at which a stretch of this batch first had it.
         self.addresses: NewAddresses = {}
 
-    def stretches(self, batch: Iterable[Event], chronicle: Chronicle) -> Iterator[tuple[Any, ...]]:
+    def stretches(self, batch: Iterable[Event], chronicle: Chronicle) -> Iterator[bytes]:
         """Feed the events; rows to be copied: stretches known for a while, then those that still are."""
         for event in batch:
             if isinstance(event.data, AboutPerson) or chronicle.knows(event.stream):
@@ -272,7 +251,7 @@ class Writes:
             for stretch, since in standing:
                 yield stretch_to_copy(person, stretch, since, None)
 
-    def _take(self, event: Event, change: Change) -> Iterator[tuple[Any, ...]]:
+    def _take(self, event: Event, change: Change) -> Iterator[bytes]:
         position = event.position
         self.first_position.setdefault(event.stream, position)
         for person, stretch in change.closed:
@@ -346,7 +325,7 @@ def _write_persons(
     if not changed:
         return
     rows = (person_to_copy(p, first_position.get(p, 0), chronicle.held.get(p, ())) for p in sorted(changed))
-    connection.execute("CREATE TEMP TABLE changed_person (LIKE projection.person) ON COMMIT DROP")
+    connection.execute("CREATE TEMP TABLE changed_person (LIKE projection.person)")
     copy(connection, "changed_person", for_copy(PERSON_COLUMNS), rows, schema="pg_temp")
     connection.execute(
         """
@@ -354,3 +333,4 @@ def _write_persons(
         ON CONFLICT (person) DO UPDATE SET held = excluded.held
         """
     )
+    connection.execute("DROP TABLE pg_temp.changed_person")

@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from register.law.deletions import Action
 from register.projection.forms import check_answering
-from register.projection.projector import PART
+from register.projection.parts import COMMON
 from register.projection.rows import name_key
 from register.projection.tables import audit_entry, coverage, form, joined, link, person, progress, stretch
 
@@ -47,7 +47,7 @@ def position(connection: Connection) -> int:
     Whoever reads the register asks for it first, in the transaction of the reading: from then on, until the end of
     that transaction, no rebuild puts other tables in the place of these.
     """
-    at = select(progress.c.position).where(progress.c.part == PART).scalar_subquery()
+    at = select(progress.c.position).where(progress.c.part == COMMON).scalar_subquery()
     found, version = connection.execute(select(at, select(form.c.version).scalar_subquery())).one()
     check_answering(version or 0)
     return int(found or 0)

@@ -24,7 +24,8 @@ from register.projection.comparing import AS_OF, AT_ONCE, Difference, difference
 from register.projection.forms import constraints, form_of, look_into, make_tables
 from register.projection.helping import Helper, Step, Turn, crew, laid_out, lay_out, left, turns, watched
 from register.projection.loading import BARE, Connection, ranges, shares
-from register.projection.projector import BATCH, PART, follow, hold_still, position_of
+from register.projection.parts import COMMON, hold_still, is_level, position_of, positions_of
+from register.projection.projector import BATCH, follow
 from register.projection.tables import SCHEMA, VERSION, metadata
 from register.store import Store
 
@@ -35,6 +36,8 @@ BEFORE: Final = "projection_before"
 KEPT: Final = ("roll", "frozen_roll")
 #: From so many events on, starting more processes pays.
 WORTH_SPREADING: Final = 30_000
+#: From so many events on, whole streams are loaded into an empty register before it follows.
+WORTH_LOADING: Final = 30_000
 #: The job that asks a worker to take part in a load, and how many workers are asked.
 HELP: Final = "projection.help"
 SEATS: Final = 32
@@ -86,11 +89,13 @@ def rebuild(
         upto = _begun(live, new, store)
         if not _is_loaded(new):
             _load(database, new, store, upto, processes, progress)
-        same_form = form_of(live) == VERSION
+        # Tables that rest on nothing are no measure, and to bring them here event by event would be the dearer way.
+        same_form = form_of(live) == VERSION and position_of(live) > 0
         live.commit()
         _catch_up(new, store, progress)
         progress("comparing", 0, 0)
-        found = differences(live, SCHEMA, NEXT, AS_OF, min(position_of(live), position_of(new)))
+        both = min(position_of(live), position_of(new))
+        found = differences(live, SCHEMA, NEXT, AS_OF, both) if both else []
         live.commit()
         if found and same_form and not accept:
             return Rebuilt(position_of(new), found, switched=False)
@@ -98,12 +103,12 @@ def rebuild(
 
 
 def bring_to_form(database: Database, store: Store, *, processes: int = 1) -> Rebuilt | None:
-    """Build the tables anew when they are of another form than this program's; None: they are of today's.
+    """Build the tables anew when they are of another form than this program's, or empty and far behind; None: neither.
 
     Raises :class:`RebuildRunningError`.
     """
     with database.psycopg() as connection:
-        if form_of(connection) == VERSION:
+        if form_of(connection) == VERSION and (position_of(connection) > 0 or store.head() < WORTH_LOADING):
             return None
     return rebuild(database, store, processes=processes)
 
@@ -125,6 +130,8 @@ def _alone(database: Database) -> Iterator[Connection]:
         if taken != (True,):
             raise RebuildRunningError
         yield connection
+        # The server may notice only later that the connection is closed.
+        connection.execute("SELECT pg_advisory_unlock(hashtextextended('rebuild', 0))")
 
 
 def _drop(connection: Connection, schema: str) -> None:
@@ -199,7 +206,7 @@ def _load(database: Database, new: Connection, store: Store, upto: int, processe
         raise RuntimeError("steps of the load are left, and nobody is at them")
     for name in BARE:
         new.execute(f"ANALYZE projection.{name}".encode())
-    new.execute("INSERT INTO projection.progress VALUES (%s, %s)", (PART, upto))
+    new.execute("INSERT INTO projection.progress VALUES (%s, %s)", (COMMON, upto))
     new.commit()
 
 
@@ -274,6 +281,8 @@ def _switch(
             pass
         with live.transaction():
             hold_still(live)
+            while exact and not is_level(positions_of(live)):
+                follow(live, store)
             standing = position_of(live)
             if standing < here and exact:
                 continue

@@ -22,11 +22,17 @@ from register.law.deletions import AuditEntry, Days
 from register.law.dossier import Answer, Stretch
 from register.law.franchise import ALWAYS, FOREVER
 from register.projection.copying import (
+    bool_field,
+    date_field,
+    days_field,
+    field,
+    positions_field,
     rendered_days,
     rendered_days_held,
     rendered_json,
-    rendered_positions,
     rendered_texts,
+    row_head,
+    text_field,
 )
 
 _LEADING_DIGITS: Final = re.compile(r"\s*([0-9]+)")
@@ -60,6 +66,9 @@ STRETCH_COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("name_key", "text"),
     ("sort_key", "bytea"),
 )
+
+#: The head of a row of stretches, up to the length of its first field, the person.
+_STRETCH_HEAD: Final = row_head(len(STRETCH_COLUMNS)) + field(bytes(16))[:4]
 
 AUDIT_COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("position", "int8"),
@@ -127,24 +136,64 @@ def stretch_row(person: UUID, stretch: Stretch, known: Range[int]) -> tuple[Any,
     return (person, days_range(stretch.from_, stretch.to), known, a.entered, list(a.grounds), *_answered(a))
 
 
-def stretch_to_copy(person: UUID, stretch: Stretch, since: int, until: int | None) -> tuple[Any, ...]:
-    """The same for COPY; known from position ``since`` to ``until`` (None: still)."""
-    a = stretch.answer
-    return (
-        person.bytes,
-        rendered_days(stretch.from_, stretch.to),
-        rendered_positions(since, until),
-        a.entered,
-        rendered_texts(a.grounds),
-        *_answered(a),
-    )
+def stretch_to_copy(person: UUID, stretch: Stretch, since: int, until: int | None) -> bytes:
+    """The same, rendered for COPY; known from position ``since`` to ``until`` (None: still)."""
+    days, known = days_field(stretch.from_, stretch.to), positions_field(since, until)
+    return b"".join((_STRETCH_HEAD, person.bytes, days, known, _to_copy(stretch.answer)))
+
+
+@lru_cache(1 << 12)  # a stretch that is cut at a day, or known no longer, has the answer of the one before it
+def _to_copy(a: Answer) -> bytes:
+    """The columns of an answer, rendered."""
+    bearer, by_name = _bearer_to_copy(a.jmb, a.surname, a.given_name, a.parent_name, a.sex, a.born_on, a.script)
+    address, key = _address_to_copy(a.municipality, a.settlement, a.street, a.house_number)
+    option = _option_to_copy(a.counts_in, a.entity, a.voting_option, a.mobile_team, a.marked_deceased)
+    grounds = _grounds_to_copy(a.entered, a.grounds)
+    return b"".join((grounds, bearer, address, option, key, by_name))
+
+
+@lru_cache(1 << 12)  # the stretches of one person follow one another
+def _bearer_to_copy(
+    jmb: str,
+    surname: str | None,
+    given_name: str | None,
+    parent_name: str | None,
+    sex: str | None,
+    born_on: date | None,
+    script: str | None,
+) -> tuple[bytes, bytes]:
+    """The columns of who it is, and those by which a name is found."""
+    names = b"".join(map(text_field, (surname, given_name, parent_name, sex)))
+    name, order = _name_keys(surname, given_name, parent_name, born_on)
+    found_by = field(None if name is None else name.encode()) + field(order)
+    return field(jmb.encode()) + names + date_field(born_on) + text_field(script), found_by
+
+
+@lru_cache(_CACHED)
+def _address_to_copy(
+    municipality: str | None, settlement: str | None, street: str | None, house_number: str | None
+) -> tuple[bytes, bytes]:
+    """The columns of an address, and its key."""
+    key = None if municipality is None else address_key(settlement, street, house_number).encode()
+    return b"".join(map(text_field, (municipality, settlement, street, house_number))), field(key)
+
+
+@lru_cache(_CACHED)
+def _grounds_to_copy(entered: bool, grounds: tuple[str, ...]) -> bytes:
+    """Whether entered, and why not."""
+    return bool_field(entered) + field(rendered_texts(grounds))
+
+
+@lru_cache(_CACHED)
+def _option_to_copy(
+    counts_in: str | None, entity: str | None, voting_option: str, mobile_team: bool, marked_deceased: bool
+) -> bytes:
+    texts = b"".join(map(text_field, (counts_in, entity, voting_option)))
+    return texts + bool_field(mobile_team) + bool_field(marked_deceased)
 
 
 def _answered(a: Answer) -> tuple[Any, ...]:
     """The columns of an answer behind its grounds."""
-    by_name: tuple[str, bytes] | tuple[None, None] = (None, None)
-    if a.surname is not None and a.given_name is not None and a.parent_name is not None and a.born_on is not None:
-        by_name = _name_keys(a.surname, a.given_name, a.parent_name, a.born_on)
     return (
         a.jmb,
         a.surname,
@@ -163,12 +212,16 @@ def _answered(a: Answer) -> tuple[Any, ...]:
         a.mobile_team,
         a.marked_deceased,
         None if a.municipality is None else address_key(a.settlement, a.street, a.house_number),
-        *by_name,
+        *_name_keys(a.surname, a.given_name, a.parent_name, a.born_on),
     )
 
 
-@lru_cache(1 << 12)  # the stretches of one person follow one another
-def _name_keys(surname: str, given_name: str, parent_name: str, born_on: date) -> tuple[str, bytes]:
+def _name_keys(
+    surname: str | None, given_name: str | None, parent_name: str | None, born_on: date | None
+) -> tuple[str, bytes] | tuple[None, None]:
+    """What a name is found by, and its place in the order of lists; of who is not recorded there is neither."""
+    if surname is None or given_name is None or parent_name is None or born_on is None:
+        return None, None
     return name_key(surname, given_name, born_on), sort_key(surname, given_name, parent_name, born_on)
 
 

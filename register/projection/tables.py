@@ -28,9 +28,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, DATEMULTIRANGE, DATERANGE, INT
 
 #: The form of these tables. Whoever changes them, or what the projector writes into them, raises it; the register is
 #: then built anew beside the old tables (docs/decisions/0023-rebuild.md). No migration touches them.
-VERSION: Final = 2
+VERSION: Final = 3
 #: Earlier forms from which the queries of this program answer meanwhile; from others it does not answer (503).
-ANSWERS_FROM: Final[frozenset[int]] = frozenset()
+ANSWERS_FROM: Final[frozenset[int]] = frozenset({2})
 
 SCHEMA: Final = "projection"
 metadata = MetaData(schema=SCHEMA)
@@ -38,7 +38,8 @@ metadata = MetaData(schema=SCHEMA)
 #: Of which form these very tables are; one row.
 form = Table("form", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
 
-#: How far each part has followed the event store. One part today; a part is a set of persons.
+#: How far each part has followed the event store (register/projection/parts.py). The register rests on the position of
+#: part 0; a part that has no row yet stands there too.
 progress = Table(
     "progress",
     metadata,
@@ -121,6 +122,15 @@ coverage = Table(
     Index("coverage_station", "municipality", "station"),
 )
 
+#: Addresses that persons' stretches began to have ahead of part 0, which covers them when it comes there.
+new_address = Table(
+    "new_address",
+    metadata,
+    Column("municipality", Text, nullable=False),
+    Column("address_key", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+)
+
 #: Streams of polling stations, by municipality.
 station = Table(
     "station",
@@ -193,6 +203,7 @@ roll = Table(
     Column("mobile_team", Boolean, nullable=False),
     Column("marked_deceased", Boolean, nullable=False),
     Index("roll_list", "election", "municipality", "list_kind", "station", "no"),
+    Index("roll_person", "election", "person"),
 )
 
 #: Which rolls are frozen: how many voters, and the SHA-256 over the rows in order.

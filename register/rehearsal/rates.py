@@ -46,6 +46,7 @@ FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
 _OF_THE_LIVING: Final = frozenset({"residence", "citizenship", "voting-option", "entity-option"})
 #: Addresses: what is found is compared by settlement.
 _UNCOVERED: Final = "address-uncovered"
+_CROWDED: Final = "crowded-address"
 #: There is nothing to compare these with: the feed ends, and nobody says what should have come after it, or on paper.
 UNMEASURED: Final = frozenset(
     {
@@ -81,6 +82,7 @@ class Truth:
         self.with_entity: set[str] = set()
         self._deaths: dict[tuple[str, str], tuple[str, str]] = {}
         self._alive: defaultdict[str, str] = defaultdict(str)
+        self._options: defaultdict[str, tuple[str, str]] = defaultdict(lambda: ("", ""))
         self._homes: defaultdict[str, tuple[str, str]] = defaultdict(lambda: ("", ""))
 
     def learn(self, line: Line) -> None:
@@ -92,6 +94,8 @@ class Truth:
             self.about[line.mark].add(data["jmb"])
         elif line.kind == "voting-option" and data["option"] != "mobile-team":
             self._note_option(data)
+        if line.kind == "voting-option" and data["option"] != "mobile-team":
+            self._options[data["jmb"]] = max(self._options[data["jmb"]], (data["effective_on"], line.mark or ""))
         if line.kind == "residence" and data["kind"] == "permanent":
             uncovered = f"{data['municipality']}:{fold(data['settlement'])}" if line.mark == "uncovered" else None
             self._homes[data["jmb"]] = max(self._homes[data["jmb"]], (data["effective_on"], uncovered or ""))
@@ -108,8 +112,12 @@ class Truth:
             self.about["late-option"].add(data["jmb"])
 
     def conclude(self) -> None:
-        """Take note of what shows only in the end: who moved after a death reported late, who lives at no station's."""
+        """Take note of what shows only in the end.
+
+        Who moved after a death reported late, who lives at no station's; who left a crowd for another way to vote.
+        """
         self.about[_UNCOVERED] = {uncovered for _, uncovered in self._homes.values() if uncovered}
+        self.about[_CROWDED] = {jmb for jmb in self.about[_CROWDED] if self._options[jmb][1] == _CROWDED}
         self.about["after-death"] |= {jmb for jmb, died in self._deaths.values() if self._alive[jmb] > died}
 
     def says(self, kind: str, about: set[str]) -> str:

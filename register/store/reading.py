@@ -9,14 +9,15 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
 import psycopg
 import psycopg_pool
+import sqlalchemy as sa
 from psycopg.rows import tuple_row
 
 from register.law.events import Event
@@ -46,8 +47,8 @@ _STREAMS: Final = (
     " ORDER BY originator_id, originator_version"
 )
 _BY_STREAM: Final = (
-    f"COPY (SELECT {_COLUMNS} FROM store.event WHERE notification_id <= %s AND originator_id >= %s"
-    " AND originator_id <= %s ORDER BY originator_id, originator_version) TO STDOUT (FORMAT BINARY)"
+    f"SELECT {_COLUMNS} FROM store.event WHERE notification_id <= %s AND originator_id >= %s"
+    " AND originator_id <= %s ORDER BY originator_id, originator_version"
 )
 _FIND: Final = (
     f"SELECT {_COLUMNS} FROM store.event WHERE notification_id = (SELECT k.position FROM store.event_key k"
@@ -99,6 +100,13 @@ def decode_rows(rows: Sequence[Row]) -> list[Event]:
     ]
 
 
+def row_at(connection: sa.Connection, position: int) -> tuple[Any, ...] | None:
+    """What tells the event at a position, as a server has it, from any other: its place in its stream, its instant."""
+    query = "SELECT originator_id, originator_version, recorded_at FROM store.event WHERE notification_id = :position"
+    row = connection.execute(sa.text(query), {"position": position}).one_or_none()
+    return None if row is None else tuple(row)
+
+
 class Reader:
     """The reading half of the store. Each call takes a connection of the pool for a page, never for longer."""
 
@@ -145,17 +153,18 @@ class Reader:
     ) -> Iterator[tuple[UUID, list[Event]]]:
         """Every stream from ``first`` to ``last`` with its events up to a position, in the order of stream identities.
 
-        Holds one stream at a time; works on a connection of its own until it is exhausted or closed. Several readers
-        share the work by disjoint ranges of streams.
+        Holds a page; works on a connection of its own until it is exhausted or closed. Several readers share the work
+        by disjoint ranges of streams.
         """
         connection = self._connect()
         try:
             connection.rollback()
-            cursor = connection.cursor(row_factory=tuple_row)
-            with cursor.copy(_BY_STREAM, (upto, first, last)) as out:
-                out.set_types(("int8", "uuid", "int8", "timestamptz", "text", "bytea"))
-                for stream, rows in groupby(out.rows(), itemgetter(1)):
-                    yield stream, decode_rows(list(rows))
+            # A cursor of the server: psycopg reads a page in C, but COPY row by row in Python, at half the pace.
+            with connection.cursor("by_stream", row_factory=tuple_row) as cursor:
+                cursor.execute(_BY_STREAM, (upto, first, last), binary=True)
+                pages = iter(lambda: decode_rows(cursor.fetchmany(PAGE)), [])
+                for stream, events in groupby(chain.from_iterable(pages), attrgetter("stream")):
+                    yield stream, list(events)
         finally:
             connection.close()
 

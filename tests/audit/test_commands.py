@@ -57,6 +57,21 @@ def test_verify_says_that_all_is_well_or_where_it_is_not(run: CliRunner, setting
     assert next(c["findings"][0]["position"] for c in told["checks"] if c["verdict"] == "found") == 5
 
 
+def test_random_questions_are_put_to_the_register_alone(run: CliRunner, settings: Settings) -> None:
+    """Given a history, then exit 0; given a table changed, then exit 2, and the same seed finds the same again."""
+    well = run.invoke(app_for([]), ["verify", "--asof-samples", "100"])
+    assert well.exit_code == 0, well.output
+    assert "(100 answers)" in well.stdout
+    assert "seed" in well.stdout
+    with psycopg.connect(str(settings.database_url)) as owner:
+        owner.execute("UPDATE projection.stretch SET sex = 'M'")
+    wrong = [run.invoke(app_for([]), ["verify", "--asof-samples", "100", "--seed", "3"]) for _ in range(2)]
+    assert [each.exit_code for each in wrong] == [2, 2]
+    assert wrong[0].stdout == wrong[1].stdout
+    assert "otherwise: sex" in wrong[0].stdout
+    assert run.invoke(app_for([]), ["verify", "--seed", "3"]).exit_code != 0
+
+
 def test_replay_writes_a_file_whole_or_refuses(run: CliRunner, tmp_path: Path) -> None:
     """Given a history, then a file of everybody; given a position that is not there, then no file and another exit."""
     out = tmp_path / "register.csv"

@@ -19,11 +19,13 @@ import pytest
 
 from register.audit.verify import Report
 from register.excerpts.manifest import read_manifest, write_manifest
-from register.law.events import Death
+from register.law.events import Citizen, Death, JmbReplaced, Residence
 from register.log.files import LogFiles
 from register.log.keys import Signer
+from register.projection.parts import COMMON, PERSONS, deal, position_of, positions_of
+from register.projection.projector import follow
 from register.store import codec
-from tests.audit.conftest import ORIGIN, House, drawn
+from tests.audit.conftest import ORIGIN, PAPER, House, drawn
 
 PAST = date(2026, 2, 2)
 Owner = psycopg.Connection[tuple[Any, ...]]
@@ -75,6 +77,40 @@ def test_what_is_not_sealed_or_not_followed_yet_is_said_and_is_no_fault(house: H
     assert (report.head, report.position, report.sealed) == (head + 2, head, head)
     assert report.check("log-entries").notes == [f"positions {head + 1} to {head + 2} are not yet sealed"]
     assert "2 events are not in it yet" in report.check("register").notes[0]
+
+
+def test_parts_of_the_register_that_stand_apart_are_each_held_against_their_own_position(empty: House) -> None:
+    """Given parts ahead of others, also behind a replaced number, then nothing is found; a changed row still is."""
+    born = date(1970, 1, 1)
+    for n in range(40):
+        citizen = Citizen(jmb=f"N{n}", effective_on=born, surname="Čolić", given_name="Uzorak", parent_name="Test",
+                          sex="F", born_on=born)  # fmt: skip
+        lives = Residence(jmb=f"N{n}", effective_on=PAST, kind="permanent", municipality="10049", settlement="Centar",
+                          street="Nova", house_number=str(n % 7))  # fmt: skip
+        empty.send("registry-office:10049", citizen)
+        empty.send("residence-authority:10049", lives)
+        if n == 9:
+            on = JmbReplaced(jmb=f"N{n}", new_jmb=f"N{n - 5}", effective_on=PAST, document=PAPER)
+            empty.send("residence-authority:10049", on)
+    with empty.database.psycopg() as connection:
+        persons = frozenset(PERSONS)
+        while positions_of(connection)[1] < 30:
+            follow(connection, empty.store, limit=6, parts=persons)
+        while any(follow(connection, empty.store, limit=6, parts=deal(5, share)) for share in (1, 3)):
+            pass
+        at = positions_of(connection)
+        assert (at[COMMON], at[1] > 21, at[5], at[1] > at[5]) == (0, True, at[16], True)
+        follow(connection, empty.store, limit=25, parts={COMMON})
+        assert position_of(connection) == 25
+    report = empty.verify()
+    assert found(report) == {}
+    assert report.position == 25
+    with empty.tampering() as owner:
+        changed = owner.execute(
+            "UPDATE projection.stretch SET surname = 'Drugić' WHERE lower(known) > 45 AND surname IS NOT NULL"
+        )
+        assert changed.rowcount > 0
+    assert "register" in found(empty.verify())
 
 
 # --- the event store --------------------------------------------------------------------------------------------------
@@ -340,6 +376,29 @@ def test_a_changed_stretch_is_named_by_person_and_position(house: House) -> None
     counts = {row["municipality"]: (row["replayed"], row["found"]) for row in report.check("register").detail}
     assert counts["10049"][0] + 1 == counts["10049"][1]
     assert counts["10189"][0] == counts["10189"][1] + 1
+    (a, here), (b, there) = counts["10049"], counts["10189"]
+    assert report.check("register").notes == [
+        f"municipality 10049: the events give {a} stretches, the tables hold {here}",
+        f"municipality 10189: the events give {b} stretches, the tables hold {there}",
+    ]
+    assert report.check("audit-log").notes == ["the same in each of 2 municipalities, by number and digest of entries"]
+
+
+def test_an_entry_filed_in_another_municipality_is_counted_in_both(house: House) -> None:
+    """Given an audit entry moved to another municipality in the tables alone, then both municipalities are named."""
+    with house.tampering() as owner:
+        owner.execute(
+            "UPDATE projection.audit_entry SET municipality = '10189' WHERE (position, person, part) ="
+            " (SELECT position, person, part FROM projection.audit_entry WHERE municipality = '10049'"
+            " ORDER BY position LIMIT 1)"
+        )
+    notes = house.verify().check("audit-log").notes
+    assert [note.split(":")[0] for note in notes] == ["municipality 10049", "municipality 10189"]
+
+
+def test_a_register_that_is_right_is_right_in_each_municipality(house: House) -> None:
+    notes = house.verify().check("register").notes
+    assert notes == ["the same in each of 2 municipalities, by number and digest of stretches"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -15,13 +16,15 @@ import psycopg
 from register.cli.workers import register_command
 from register.database import Database
 from register.law.events import Annulment, CatchmentEntry, Citizen, PollingStation
+from register.projection.parts import deal, positions_of
 from register.projection.projector import follow, position_of
 from register.projection.rebuild import rebuild
+from register.projection.seats import taken_seats
 from register.rehearsal.bench.ground import fill
 from register.settings import Settings
 from register.store import Store
-from tests.projection.test_projector import Authorities, history, lives, replaced
-from tests.projection.test_rebuild import held
+from tests.projection.test_projector import Authorities, citizen, history, lives, replaced
+from tests.projection.test_rebuild import TABLES, held
 
 
 class KilledError(Exception):
@@ -97,6 +100,38 @@ def test_killed_before_any_statement_of_a_batch_it_leaves_nothing_and_counts_not
         assert (found.differences, found.switched) == ([], True)
 
 
+def test_killed_before_any_statement_of_its_share_another_takes_it_over(database: Database) -> None:
+    """Given two projectors, when one dies before a statement, then the other, alone, makes of the rest what is due."""
+    with Store(database.psycopg) as store, database.psycopg() as other:
+        history(store)
+        more(store)
+        while follow(other, store):
+            pass
+        whole, n = held(other), 0
+        share, left = deal(2, 0), deal(2, 1)
+        while True:
+            n += 1
+            for table in set(TABLES) - {"form"}:
+                other.execute(f"DELETE FROM projection.{table}".encode())
+            other.commit()
+            connection, sent = dying(database, n)
+            try:
+                while follow(connection, store, limit=7, parts=share) or follow(other, store, limit=5, parts=left):
+                    pass
+            except KilledError:
+                died = True
+            else:
+                connection.close()
+                died = False
+            while follow(other, store, limit=6):
+                pass
+            assert held(other) == whole, f"one of two died before statement {n}"
+            other.rollback()
+            if not died:
+                break
+        assert sent[0] == n - 1 > 60
+
+
 def test_killed_for_good_again_and_again_it_counts_each_event_once(settings: Settings, database: Database) -> None:
     """Given a projector process that is killed while it follows, then what comes out is what a rebuild makes."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CVR_")}
@@ -122,5 +157,68 @@ def test_killed_for_good_again_and_again_it_counts_each_event_once(settings: Set
 
 def _position(connection: psycopg.Connection[Any]) -> int:
     found = position_of(connection)
+    connection.rollback()
+    return found
+
+
+def test_when_one_of_two_processes_is_killed_the_other_goes_on_with_its_parts(
+    settings: Settings, database: Database
+) -> None:
+    """Given two projector processes, when now one, now the other is killed, then the one left follows to the end."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CVR_")}
+    environment |= {"CVR_DATA": str(settings.data), "CVR_DATABASE_URL": settings.database_url or ""}
+
+    def projector() -> subprocess.Popen[bytes]:
+        command = register_command("worker", "projector")
+        return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, stderr=sys.stderr)
+
+    with Store(database.psycopg) as store, database.psycopg() as connection:
+        processes = [projector(), projector()]
+        try:
+            for killed in (0, 1, 0, 1):
+                _wait_for(lambda: len(_seats(connection)) == 2)
+                position = store.head()
+                append(store, 700)
+                while max(_positions(connection).values()) == position:
+                    assert processes[killed].poll() is None
+                    time.sleep(0.01)
+                _end(processes[killed])
+                _wait_for(lambda: set(_positions(connection).values()) == {store.head()})
+                processes[killed] = projector()
+        finally:
+            for process in processes:
+                _end(process)
+        found = rebuild(database, store)
+        assert (found.position, found.differences, found.switched) == (store.head(), [], True)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with process:
+        process.kill()
+
+
+def append(store: Store, count: int) -> None:
+    """So many new people."""
+    out = Authorities(store)
+    out.sent = [""] * (store.head() + 1_000)
+    begun = store.head()
+    out.send("registry-office:10049", *(citizen(f"P{begun + n}", "Uzorić", date(1970, 1, 1)) for n in range(count)))
+
+
+def _wait_for(come: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not come():
+        assert time.monotonic() < deadline, "it does not come about"
+        time.sleep(0.02)
+
+
+def _positions(connection: psycopg.Connection[Any]) -> dict[int, int]:
+    found = positions_of(connection)
+    connection.rollback()
+    return found
+
+
+def _seats(connection: psycopg.Connection[Any]) -> list[int]:
+    found = taken_seats(connection)
     connection.rollback()
     return found

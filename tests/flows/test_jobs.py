@@ -83,6 +83,18 @@ def test_a_killed_workers_job_is_taken_up_and_finished_lists_stay(hands: Hands) 
         assert jobs.states(connection, worker.TASK, str(run.id)) == set()
 
 
+def test_a_killed_workers_job_that_was_queued_once_more_meanwhile_is_done_once(hands: Hands) -> None:
+    """Given a job of a dead worker, and another one of the same lists that waits for it to end, then all goes on."""
+    run = begun(hands)
+    left_by(hands.system, run)
+    worker.enqueue(hands.system.queue, run)
+    with hands.drawing(), hands.drawing():
+        until(lambda: state(hands.system, run) == "drawn")
+        with hands.system.database.engine.connect() as connection:
+            until(lambda: jobs.states(connection, worker.TASK, str(run.id)) == set())
+    assert len(hands.system.runs.files(run.id)) == 6 * len(FORMATS)
+
+
 def test_a_run_whose_jobs_were_never_queued_is_found(hands: Hands) -> None:
     run = begun(hands)
     with hands.drawing():

@@ -23,10 +23,13 @@ from register.intake.batch import Intake
 from register.intake.journal import Journal
 from register.intake.lines import PIECE, RATIO, UNQUESTIONED, Feed, Splitter, SwollenFeedError
 from register.intake.parse import MAX_BYTES
+from register.law.events import SOURCE_PREFIX
 from register.settings import Settings, read_settings
 from register.store import Store
 
 from .conftest import REGISTRY, enveloped, example
+
+RESIDENCE = "residence-authority:10049"
 
 Run = Callable[..., int]
 
@@ -119,6 +122,37 @@ def test_an_interrupted_file_goes_on_where_it_ended_unless_it_was_changed(
         assert store.head() == 9
 
 
+def test_a_folder_is_taken_in_as_those_its_files_are_named_after_and_gone_on_with(
+    cvr: Run, tmp_path: Path, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was taken in is not read again, what came since is, and into another register all of it goes."""
+    folder = tmp_path / "first-load"
+    folder.mkdir()
+    births = [enveloped(example("citizen", parent_name=f"Otac {n}"), id=f"n-{n}") for n in range(3)]
+    theirs = file_of(folder / f"{REGISTRY.replace(':', '_')}.ndjson.zst", *births, b"{half\n")
+    file_of(folder / f"{RESIDENCE.replace(':', '_')}.ndjson", example("residence"), births[0])
+
+    assert cvr("intake", "--each", "first-load") == 2
+    assert "2 files, 6 notices in" in (said := capsys.readouterr().out)
+    assert "4 recorded, 0 repeated, 2 refused" in said
+    with Store(database.psycopg) as store:
+        assert [event.source for event in store.events(after=0)] == [SOURCE_PREFIX + REGISTRY] * 3 + [
+            SOURCE_PREFIX + RESIDENCE
+        ]
+
+    with theirs.open("ab") as file:
+        file.write(zstandard.compress(json.dumps(example("death")).encode() + b"\n"))
+    assert cvr("intake", "--each", "first-load") == 2
+    assert "2 files, 7 notices (6 of them by the run before) in" in (said := capsys.readouterr().out)
+    assert "5 recorded, 0 repeated, 2 refused" in said
+
+    # The same folder into a register that holds nothing of it.
+    (mark,) = folder.glob("registry*intake-state.json")
+    mark.write_text(mark.read_text().replace('"last":"', '"last":"elsewhere-'))
+    assert cvr("intake", "--each", "first-load") == 2
+    assert "4 repeated" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("name", "pack"), [("day.gz", gzip.compress), ("day.zst", zstandard.compress)])
 def test_a_packed_file_that_breaks_off_is_taken_in_so_far_and_is_in_the_journal(
     cvr: Run, tmp_path: Path, database: Database, name: str, pack: Callable[[bytes], bytes]
@@ -151,6 +185,14 @@ def test_a_dry_run_of_standard_input_records_nothing(
         ("intake", "nowhere.ndjson", "--as", REGISTRY),
         ("intake", "nowhere.ndjson", "--as", "nobody:1"),
         ("intake", "--as", REGISTRY),
+        ("intake", "day.ndjson"),
+        ("intake", "--each", "nowhere"),
+        ("intake", "--each", ".", "--as", REGISTRY),
+        ("generate", "--voters", "10", "--zst"),
+        ("rehearse",),
+        ("rehearse", "--voters", "10", "--data", "d", "--steps", "sleep"),
+        ("rehearse", "--draw", "nowhere.jsonl", "--to", "picture.svg"),
+        ("rehearse", "--draw", "nowhere.jsonl", "--to", "picture.png"),
         ("takein",),
         ("token", "--role", "king"),
     ],

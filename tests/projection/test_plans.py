@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from register.database import Database
+from register.excerpts.standing import place_of
 from register.projection import differences, queries
 from register.projection.projector import follow
 from register.rehearsal.bench.ground import fill
@@ -20,7 +21,16 @@ from register.store import Store
 
 ON = date(2026, 6, 1)
 #: What a nation fills.
-LARGE = {"stretch", "person", "audit_entry", "coverage", "event", "subject"}
+LARGE = {"stretch", "person", "audit_entry", "coverage", "event", "subject", "roll"}
+
+#: A roll of everybody entered.
+_ROLL = """
+    INSERT INTO projection.roll (election, no, person, list_kind, municipality, jmb, surname, given_name, parent_name,
+        sex, born_on, voting_option, mobile_team, marked_deceased)
+    SELECT 'o-26', row_number() OVER (ORDER BY counts_in, sort_key), person, 'polling-station', counts_in, jmb, surname,
+        given_name, parent_name, sex, born_on, 'regular', false, false
+    FROM projection.stretch WHERE entered AND days @> date '2026-06-01' AND upper_inf(known)
+"""
 
 
 class Asked:
@@ -55,6 +65,7 @@ def register(database: Database) -> Iterator[Asked]:
         while follow(connection, store):
             pass
     with psycopg.connect(database.owner_dsn, autocommit=True) as owner:
+        owner.execute(_ROLL)
         owner.execute("VACUUM ANALYZE")
     with database.engine.connect() as connection:
         yield Asked(connection)
@@ -97,6 +108,7 @@ def test_no_read_goes_through_the_nation(register: Asked) -> None:
         "audit by person": lambda: audit(who=[who]),
         "audit": audit,
         "audit of a municipality": lambda: audit(municipality=municipality),
+        "place on a roll": lambda: place_of(connection, "o-26", who),
         "difference": lambda: differences.differences(connection, span, municipality=None, after=None, limit=10),
     }
     read_whole = {}

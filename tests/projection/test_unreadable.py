@@ -92,6 +92,8 @@ async def test_the_register_stands_before_what_it_cannot_read_and_goes_on_once_i
             assert "Probić" not in ready.text
             metric = 'cvr_stopped_at_position{of="projection"}'
             assert f"{metric} {damaged}.0" in (await client.get("/metrics")).text
+            parts = {f'cvr_part_lag_events{{part="{part}"}} {13 - stands_at}.0' for part in range(17)}
+            assert parts <= set((await client.get("/metrics")).text.splitlines())
             mend()
             follow_all(follower)
             assert f"{metric} 0.0" in (await client.get("/metrics")).text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from register.database import Database
 from register.law.events import Event, subject_of
+from register.projection.parts import ALL
 from register.projection.projector import follow
 from register.store import Store, codec
 from register.store.reading import Reader
@@ -33,18 +34,18 @@ class _OnlyOne:
 def recorded(database: Database) -> Iterator[Callable[..., sa.Connection]]:
     """Gives ``register(events, batch)``: a connection that sees a register of just these events.
 
-    Positions, streams and versions stay as they are; the projector takes ``batch`` events at a time.
+    Positions, streams and versions stay as they are; the projector takes ``batch`` events at a time. Without a batch
+    nothing is followed yet: then :func:`step` follows.
     """
     with database.engine.connect() as connection:
         raw = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
 
-        def register(events: Sequence[Event], batch: int = 5_000) -> sa.Connection:
+        def register(events: Sequence[Event], batch: int | None = 5_000) -> sa.Connection:
             connection.rollback()
             connection.execute(sa.text("SELECT 1"))  # the transaction begins, and what follows are parts of it
-            _record(raw, events)
-            reader = Reader(_never, cast("Any", _OnlyOne(raw)))
-            while follow(raw, cast("Store", reader), limit=batch):
-                raw.execute("DROP TABLE IF EXISTS pg_temp.changed_person")  # goes at a commit otherwise
+            record(raw, events)
+            while batch is not None and step(raw, limit=batch):
+                pass
             return connection
 
         try:
@@ -53,18 +54,25 @@ def recorded(database: Database) -> Iterator[Callable[..., sa.Connection]]:
             connection.rollback()
 
 
+def step(raw: psycopg.Connection[Any], limit: int, parts: Collection[int] = ALL) -> int:
+    """Let a projector of these parts follow a batch, in the very transaction that holds the history."""
+    reader = Reader(_never, cast("Any", _OnlyOne(raw)))
+    return follow(raw, cast("Store", reader), limit=limit, parts=parts)
+
+
 def _never() -> psycopg.Connection[Any]:
     raise AssertionError("one connection is enough")
 
 
-def _record(connection: psycopg.Connection[Any], events: Sequence[Event]) -> None:
+def record(connection: psycopg.Connection[Any], events: Sequence[Event]) -> None:
+    """Put events into the event store as they are, with the subjects of their streams."""
     streams: dict[str, Any] = {}
     for event in events:
         subject = subject_of(event.data, event.source)
         if subject is not None:
             streams[subject] = event.stream
     cursor = connection.cursor()
-    cursor.executemany("INSERT INTO store.subject VALUES (%s, %s)", list(streams.items()))
+    cursor.executemany("INSERT INTO store.subject VALUES (%s, %s) ON CONFLICT DO NOTHING", list(streams.items()))
     rows = [
         (
             e.stream,

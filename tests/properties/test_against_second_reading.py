@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from register.law.dossier import Stretch, on_day, timeline
+from register.law.dossier import Dossier, Stretch, on_day, timeline
 from register.law.events import Event
 from register.law.franchise import GROUNDS
 from register.law.parameters import LAW, PARAMETERS, Dated, Law, law_of
@@ -112,6 +112,22 @@ def test_order_of_arrival_plays_no_part(events: list[Event], random: Random) -> 
     shuffled = list(events)
     random.shuffle(shuffled)
     assert product(shuffled) == product(events)
+
+
+@tried(300)
+@given(histories(), st.randoms(use_true_random=False), st.sampled_from((LAW, REFORMS)))
+def test_a_dossier_says_after_every_event_what_all_come_to(events: list[Event], random: Random, law: Law) -> None:
+    """In the order recorded and in any other; begun empty or with some events already."""
+    for _ in range(2):
+        for stream in streams_of(events).values():
+            begun = random.randrange(len(stream))
+            growing, joining = Dossier(law=law), Dossier(stream[:begun], law)
+            for number, event in enumerate(stream, 1):
+                expected = timeline(stream[:number], law)
+                assert growing.add(event) == expected
+                if number > begun:
+                    assert joining.add(event) == expected
+        random.shuffle(events)
 
 
 @tried(150)

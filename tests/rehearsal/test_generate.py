@@ -5,14 +5,18 @@ import json
 import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import islice
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
 import pytest
+import zstandard
 from stdnum.si import emso
 
+from register.intake.folder import authority_of, files_in
 from register.intake.judge import judge
 from register.intake.parse import Unreadable, parse
 from register.law import events as e
@@ -21,9 +25,10 @@ from register.law.competence import caller_for
 from register.law.dossier import on_day, timeline
 from register.law.persons import persons
 from register.law.territory import Address, Coverage, Covering, station_on
-from register.rehearsal.generate import Feed, Line, generate, shuffle
+from register.rehearsal.generate import Feed, Folder, Line, generate, shuffle, write_folder
 from register.rehearsal.generate.numbers import Numbers
 from register.rehearsal.generate.parts import PARTS
+from register.rehearsal.generate.places import sizes
 
 UNTIL = date(2026, 7, 1)
 SEXES: tuple[e.Sex, ...] = ("F", "M")
@@ -82,6 +87,39 @@ def data_of(line: Line) -> e.Notice:
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(messy: bool) -> None:
     first, again, other = (digest(generate(900, seed=seed, messy=messy, until=UNTIL)) for seed in (1, 1, 2))
     assert first == again != other
+
+
+@pytest.mark.parametrize("messy", [False, True])
+def test_the_bytes_are_the_same_however_many_processes_make_them(messy: bool) -> None:
+    """Enough people for the processes to have something to do."""
+    feeds = [Feed(16_000, seed=3, messy=messy, until=UNTIL, processes=processes) for processes in (1, 2, 3)]
+    assert len({digest(line.written for line in feed) for feed in feeds}) == 1
+    assert feeds[0].summary == feeds[1].summary == feeds[2].summary
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_folder_holds_each_authoritys_lines_in_their_order_and_is_there_once_it_is_whole(
+    packed: bool, tmp_path: Path, messy: list[Line]
+) -> None:
+    feed = Feed(3_000, seed=12, messy=True, until=UNTIL)
+    with suppress(KeyboardInterrupt), Folder(tmp_path / "feed", packed=packed) as folder:
+        folder.add(messy[0])
+        raise KeyboardInterrupt
+    assert not (tmp_path / "feed").exists()
+    sent: defaultdict[str, bytearray] = defaultdict(bytearray)
+    for line in messy:
+        sent[line.source] += line.written
+    told = write_folder(feed, tmp_path / "feed", packed=packed)
+    assert told.total() == len(messy)
+    found = {}
+    for file in files_in(tmp_path / "feed"):
+        content = file.read_bytes()
+        if packed:
+            content = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress(content)
+        found[authority_of(file)] = bytearray(content)
+    assert found == sent
+    with pytest.raises(FileExistsError):
+        write_folder(feed, tmp_path / "feed", packed=packed)
 
 
 def test_a_feed_can_be_read_twice_and_its_lines_are_plain_ndjson(messy: list[Line]) -> None:
@@ -371,6 +409,16 @@ def test_what_cannot_be_generated_is_said() -> None:
     with pytest.raises(ValueError, match="no such municipality: 99999"):
         Feed(10, municipalities=["99999"], until=UNTIL)
     assert len(list(islice(generate(3_400_000, until=UNTIL), 1_000))) == 1_000
-    country = Feed(3_400_000, until=UNTIL)
+
+
+def test_a_country_has_the_stations_of_2022_and_a_few_that_are_too_small_or_too_large() -> None:
+    """5,903 stations for 3,368,666 voters; Art. 5.1 asks for 300 to 1,000 at each."""
+    country = Feed(3_368_666, until=UNTIL)
     assert len(country.places) == 143
-    assert sum(place.voters for place in country.places) == 3_400_000
+    people = [count for place in country.places for count in sizes(place)]
+    assert sum(people) == sum(place.voters for place in country.places) == 3_368_666
+    assert len(people) == pytest.approx(5_903, rel=0.01)
+    wrong = [count for count in people if not 300 <= count <= 1_000]
+    assert min(wrong) < 300
+    assert max(wrong) > 1_000
+    assert len(wrong) < 0.01 * len(people)

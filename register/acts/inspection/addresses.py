@@ -24,13 +24,14 @@ from register.law.deficiencies.addresses import (
     many_arrivals,
     uncovered,
 )
-from register.law.dossier import Rolling, facts_on, live
+from register.law.dossier import facts_on, live
+from register.law.effects import Rolling
 from register.law.events import SOURCE_PREFIX, ElectionCalled, Event, Residence, VotingOption
 from register.law.parameters import in_force
 from register.law.persons import persons
 from register.projection.copying import array
 from register.projection.deficiencies import abroad_key, by_key, standing_of
-from register.projection.projector import linked_streams
+from register.projection.links import linked_streams
 from register.projection.rows import address_key
 
 _UNCOVERED: Final = ("address-uncovered", "address-ambiguous")
@@ -40,7 +41,7 @@ _PART: Final = "\x1f"
 _GAPS: Final = """
     SELECT DISTINCT s.municipality FROM projection.stretch s
     JOIN projection.coverage c ON c.municipality = s.municipality AND c.address_key = s.address_key
-    WHERE s.person = ANY(%s::uuid[]) AND upper_inf(c.known) AND c.days @> %s::date
+    WHERE s.person = ANY(%s::uuid[]) AND lower(s.known) <= %s AND upper_inf(c.known) AND c.days @> %s::date
         AND (c.station IS NULL OR c.ambiguous)
 """
 _TOWNS: Final = """
@@ -58,7 +59,7 @@ _INHABITED: Final = """
     WHERE c.municipality = %(town)s AND upper_inf(c.known) AND c.days @> %(today)s::date
         AND (c.station IS NULL OR c.ambiguous)
         AND s.counts_in = %(town)s AND s.entered AND s.municipality = %(town)s AND s.voting_option = 'regular'
-        AND upper_inf(s.known) AND s.days @> %(today)s::date
+        AND s.known @> %(position)s::int8 AND s.days @> %(today)s::date
     GROUP BY 1, 2
 """
 _LAST_WORD: Final = """
@@ -67,12 +68,12 @@ _LAST_WORD: Final = """
 """
 _ARRIVED_AT: Final = """
     SELECT municipality, address_key, array_agg(DISTINCT person) FROM projection.stretch
-    WHERE upper_inf(known) AND municipality IS NOT NULL AND lower(days) BETWEEN %s AND %s
+    WHERE known @> %s::int8 AND municipality IS NOT NULL AND lower(days) BETWEEN %s AND %s
     GROUP BY municipality, address_key HAVING count(DISTINCT person) > %s
 """
 _RESIDED: Final = """
     SELECT count(DISTINCT person) FROM projection.stretch
-    WHERE counts_in = %s AND entered AND municipality = %s AND address_key = %s AND upper_inf(known)
+    WHERE counts_in = %s AND entered AND municipality = %s AND address_key = %s AND known @> %s::int8
         AND days @> %s::date
 """
 
@@ -92,7 +93,7 @@ def towns_with_gaps(sight: Sight, streams: Collection[UUID]) -> set[str]:
     """The municipalities in which these people reside or resided at an address not covered well today."""
     if not streams:
         return set()
-    return {town for (town,) in sight.connection.execute(_GAPS, (array(streams), sight.today))}
+    return {town for (town,) in sight.connection.execute(_GAPS, (array(streams), sight.position, sight.today))}
 
 
 def towns_to_look_at(sight: Sight) -> list[str]:
@@ -102,7 +103,9 @@ def towns_to_look_at(sight: Sight) -> list[str]:
 
 def examine_town(sight: Sight, town: str) -> Examined:
     """The settlements of a municipality in which voters' addresses are covered by no station, or by several."""
-    rows = sight.connection.execute(_INHABITED, {"town": town, "today": sight.today, "part": _PART}).fetchall()
+    rows = sight.connection.execute(
+        _INHABITED, {"town": town, "today": sight.today, "position": sight.position, "part": _PART}
+    ).fetchall()
     places = [
         # A settlement stands for its addresses: a load without stations must not make a deficiency of each house.
         Inhabited(town, f"{settlement}{_PART}", voters, station, double)
@@ -193,8 +196,8 @@ def examine_arrivals(sight: Sight, called: ElectionCalled) -> Examined:
     usual = min(each.value for each in ARRIVALS_AN_ADDRESS)
     until = min(last, sight.today)
     found: list[Finding] = []
-    for town, key, arrived in sight.connection.execute(_ARRIVED_AT, (first, until, usual)).fetchall():
-        before = (town, town, key, first - timedelta(days=1))
+    for town, key, arrived in sight.connection.execute(_ARRIVED_AT, (sight.position, first, until, usual)).fetchall():
+        before = (town, town, key, sight.position, first - timedelta(days=1))
         (residents,) = sight.connection.execute(_RESIDED, before).fetchone() or (0,)
         found.extend(many_arrivals(_arrivals(sight, town, key, arrived, residents), calendar))
     return Examined(found, standing)

@@ -26,7 +26,7 @@ from register.acts.inspection import matters, progress
 from register.acts.inspection.looking import Connection, Examined, Sight, elections_of, loads_of, settle
 from register.acts.inspection.progress import Progress
 from register.law.calendar import civil_day
-from register.projection.projector import position_of
+from register.projection.parts import position_of
 from register.store import ConcurrencyError, Pending, Store
 
 #: Events of a turn; matters of a turn that waited; events of an append.

@@ -14,13 +14,13 @@ from register.law.events import SOURCE_PREFIX, Citizen
 from register.law.persons import persons
 from register.projection.copying import array
 from register.projection.deficiencies import standing_about
-from register.projection.projector import linked_streams
+from register.projection.links import linked_streams
 
 _KIND = "one-under-two-numbers"
 _SHOWN = """
     SELECT person, jmb, surname, given_name, parent_name, born_on, sex, municipality
     FROM projection.stretch
-    WHERE person = ANY(%s::uuid[]) AND upper_inf(known) AND days @> %s::date AND surname IS NOT NULL
+    WHERE person = ANY(%s::uuid[]) AND known @> %s::int8 AND days @> %s::date AND surname IS NOT NULL
         AND given_name IS NOT NULL AND parent_name IS NOT NULL AND born_on IS NOT NULL AND sex IS NOT NULL
         AND NOT 'deceased' = ANY(grounds)
 """
@@ -41,7 +41,7 @@ def examine(sight: Sight, streams: Collection[UUID]) -> Examined:
 
 def _shown(sight: Sight, people: Collection[UUID]) -> dict[UUID, tuple[Any, ...]]:
     """What the register shows today of those who live: number, names, birth, sex, residence."""
-    rows = sight.connection.execute(_SHOWN, (array(people), sight.today))
+    rows = sight.connection.execute(_SHOWN, (array(people), sight.position, sight.today))
     return {person: tuple(rest) for person, *rest in rows}
 
 

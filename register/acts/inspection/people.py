@@ -17,7 +17,7 @@ from register.law.events import BRCKO, SOURCE_PREFIX, Event
 from register.law.parameters import in_force
 from register.projection.copying import array
 from register.projection.deficiencies import standing_about
-from register.projection.projector import linked_streams
+from register.projection.links import linked_streams
 
 #: People looked at together.
 TOGETHER: Final = 1_000
@@ -29,7 +29,7 @@ _FIRST: Final = timedelta(days=366)
 #: Whose stretches of today tell that a notice is missing, or that nobody grows so old; and whose began meanwhile.
 _CANDIDATES: Final = """
     SELECT person FROM projection.stretch
-    WHERE upper_inf(known) AND days @> %(today)s::date AND (
+    WHERE known @> %(position)s::int8 AND days @> %(today)s::date AND (
         ('not-recorded' = ANY(grounds) AND municipality IS NOT NULL)
         OR (surname IS NOT NULL AND 'no-residence' = ANY(grounds))
         OR (entered AND counts_in = %(brcko)s AND entity IS NULL)
@@ -59,8 +59,12 @@ def examine(sight: Sight, streams: Collection[UUID]) -> Examined:
 
 def known(sight: Sight, streams: Collection[UUID]) -> set[UUID]:
     """Those of some streams that are of personal numbers."""
-    query = "SELECT person FROM projection.person WHERE person = ANY(%s::uuid[])"
-    return {person for (person,) in sight.connection.execute(query, (array(streams),))} if streams else set()
+    query = "SELECT person FROM projection.person WHERE person = ANY(%s::uuid[]) AND first_position <= %s"
+    return (
+        {person for (person,) in sight.connection.execute(query, (array(streams), sight.position))}
+        if streams
+        else set()
+    )
 
 
 def touched_by_time(sight: Sight, since: date | None) -> Iterator[set[UUID]]:
@@ -68,6 +72,7 @@ def touched_by_time(sight: Sight, since: date | None) -> Iterator[set[UUID]]:
     today = sight.today
     parameters = {
         "today": today,
+        "position": sight.position,
         "since": since or today - _FIRST,
         "brcko": BRCKO,
         "oldest": _years_before(today, in_force(today).age_most + 1),

@@ -66,12 +66,14 @@ def refold(folder: Path, municipalities: Collection[str], *, processes: int, pro
         sealed=index.size,
         checks=[
             concluded("events", readable, index.size, "events", compared.filed),
-            concluded("register", what, compared.stretches, "stretches", compared.register),
-            concluded("audit-log", audit, compared.entries, "entries", compared.audit),
+            concluded("register", what, compared.stretches, "stretches", compared.register,
+                      notes=compared.tallies.said("stretches"), detail=compared.tallies.plain()),
+            concluded("audit-log", audit, compared.entries, "entries", compared.audit,
+                      notes=compared.audit_tallies.said("entries"), detail=compared.audit_tallies.plain()),
             rolls,
             lists,
         ],
-    )
+    )  # fmt: skip
 
 
 class Refolder:

@@ -7,7 +7,6 @@ the events.
 from __future__ import annotations
 
 import csv
-import io
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -78,9 +77,9 @@ def row(person: UUID, stretch: Stretch, station: str | None) -> tuple[object, ..
     """The values of :data:`COLUMNS`; ``station``: the one that covers the address on the day."""
     a = stretch.answer
     return (
-        person, a.jmb, a.entered, " ".join(a.grounds), a.surname, a.given_name, a.parent_name, a.sex, a.born_on,
-        a.municipality, a.settlement, a.street, a.house_number, a.counts_in, a.entity, a.voting_option, a.mobile_team,
-        station, a.marked_deceased,
+        person, a.jmb, _bool(a.entered), " ".join(a.grounds), a.surname, a.given_name, a.parent_name, a.sex,
+        a.born_on, a.municipality, a.settlement, a.street, a.house_number, a.counts_in, a.entity, a.voting_option,
+        _bool(a.mobile_team), station, _bool(a.marked_deceased),
         None if stretch.from_ == ALWAYS else stretch.from_, None if stretch.to == FOREVER else stretch.to,
     )  # fmt: skip
 
@@ -101,7 +100,7 @@ class Teller:
         for person, stretches in timelines:
             for stretch in stretches:
                 if stretch.from_ <= self._on < stretch.to:
-                    text = csv_text([_told(row(person, stretch, self._station(stretch.answer)))])
+                    text = csv_line(row(person, stretch, self._station(stretch.answer)))
                     yield Line(person, text, stretch.answer.entered)
 
     def linked_lines(self, events: Iterable[Event], law: Law) -> list[Line]:
@@ -152,7 +151,7 @@ class Whole:
         self.events = events
         self._persons = 0
         self._entered = 0
-        out.write(csv_text([COLUMNS]))
+        out.write(csv_line(COLUMNS))
 
     def within(self, streams: Range) -> list[UUID]:
         """The persons with several numbers whose place is in a range, in order: where its lines are to be cut."""
@@ -181,15 +180,24 @@ class Whole:
             self._out.write(piece)
 
 
-def csv_text(rows: Iterable[Sequence[object]]) -> bytes:
-    """Rows as CSV."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+class _Echo:
+    """What a writer of CSV writes to, to have the line back."""
+
+    @staticmethod
+    def write(text: str) -> str:
+        return text
 
 
-def _told(values: Iterable[object]) -> list[object]:
-    return [("true" if value else "false") if isinstance(value, bool) else value for value in values]
+_to_csv: Final = csv.writer(_Echo, lineterminator="\n").writerow
+
+
+def csv_line(values: Sequence[object]) -> bytes:
+    """A row as a line of CSV."""
+    return str(_to_csv(values)).encode()
+
+
+def _bool(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def check_instant(instant: datetime) -> None:

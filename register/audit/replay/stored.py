@@ -16,13 +16,13 @@ from register.audit.reading import (
     Connection,
     Range,
     Source,
+    copied_by_stream,
     decoded,
     head,
     held_still,
     linked_streams,
     one,
     ranges,
-    rows_by_stream,
     rows_of,
     station_streams,
 )
@@ -102,7 +102,7 @@ class _Folder:
     def _timelines(
         self, connection: Connection, streams: Range, part: Part
     ) -> Iterator[tuple[UUID, Sequence[Stretch]]]:
-        for stream, rows in rows_by_stream(connection, self._position, streams):
+        for stream, rows in copied_by_stream(connection, self._position, streams):
             if stream in self._linked:
                 continue
             part.events += len(rows)

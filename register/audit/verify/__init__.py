@@ -10,33 +10,31 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 import psycopg
 
 from register.audit.processes import Maker, Workers
-from register.audit.reading import Connection, decoded, head, held_still, linked_streams, one, ranges, rows_about
+from register.audit.reading import Connection, decoded, head, held_still, linked_streams, ranges, rows_about
 from register.audit.verify.documents import check_documents, check_signed
 from register.audit.verify.excerpts import check_excerpts
 from register.audit.verify.findings import Check, Finding, Findings, Report, Verdict, concluded
 from register.audit.verify.positions import SPAN, Positions, stray_keys
 from register.audit.verify.rolls import check_rolls
 from register.audit.verify.sealed import SealedLog, check_signatures, newest
-from register.audit.verify.streams import Compared, Streams, compare_linked
+from register.audit.verify.streams import Compared, Reached, Streams, compare_linked
 from register.audit.verify.tables import check_accounts, check_coverage, check_joined, check_overlaps
 from register.intake.documents import Documents
 from register.law.events import ElectionCalled
 from register.log.note import VerifierKey
+from register.projection.parts import positions_of
 from register.store import Store
 
 __all__ = ["Check", "Finding", "Parts", "Report", "Verdict", "verify"]
 
 #: (what is being done, how much of it is done, how much there is; 0 when that is not known)
 Progress = Callable[[str, int, int], None]
-
-_POSITION: Final = "SELECT coalesce(min(position), 0) FROM projection.progress"
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -60,18 +58,19 @@ def verify(
     """
     with held_still(parts.dsn) as (source, connection):
         last = head(connection)
-        position = min(one(connection, _POSITION), last)
+        reached = Reached({part: min(at, last) for part, at in positions_of(connection).items()})
+        position = reached.position
         sealed = newest(connection)
-        linked = linked_streams(connection, position, [])
+        linked = linked_streams(connection, reached.furthest, [])
         work: dict[str, Maker] = {
             "positions": (Positions, (source,)),
-            "streams": (Streams, (source, last, position, linked)),
+            "streams": (Streams, (source, last, reached, linked)),
         }
         with Workers(processes, work) as workers:
             checks = _by_position(parts, connection, last, workers, progress)
             with psycopg.connect(parts.dsn, autocommit=True) as live:
                 checks.append(check_signatures(live, parts.log, sealed, parts.key))
-            checks += _by_stream(connection, last, position, linked, workers, progress)
+            checks += _by_stream(connection, last, reached, linked, workers, progress)
         progress("coverage by polling stations", 0, 0)
         checks.append(check_coverage(connection, position))
         progress("accounts", 0, 0)
@@ -117,43 +116,29 @@ def _by_position(parts: Parts, connection: Connection, last: int, workers: Worke
 
 
 def _by_stream(
-    connection: Connection, last: int, position: int, linked: Collection[UUID], workers: Workers, progress: Progress
+    connection: Connection, last: int, reached: Reached, linked: Collection[UUID], workers: Workers, progress: Progress
 ) -> list[Check]:
     """The event store by stream; the register and the audit log made again from it, beside the tables."""
+    position = reached.position
     compared = Compared()
     for part in workers.each("streams", ranges(connection, last)):
         compared.add(part)
         progress("register and audit log, by stream", compared.events, last)
-    folded = compare_linked(connection, linked, position, compared)
+    folded = compare_linked(connection, linked, reached, compared)
     behind = [] if position == last else [f"rests on position {position}; {last - position} events are not in it yet"]
+    same = [*behind, *compared.tallies.said("stretches")]
+    same_entries = [*behind, *compared.audit_tallies.said("entries")]
     filed_what = "versions 1 to n in every stream, every event in the stream of its subject"
     return [
         concluded("streams", filed_what, compared.events, "events", compared.filed),
         concluded("register", "the register's tables are what the events give, on all days, at every position",
-                  compared.stretches, "stretches", compared.register, notes=behind, detail=_municipalities(compared)),
+                  compared.stretches, "stretches", compared.register, notes=same, detail=compared.tallies.plain()),
         check_overlaps(connection, compared.stretches),
         check_joined(connection, folded.joined),
         concluded("audit-log", "deletions and reinstatements on record are those the events give",
-                  compared.entries, "entries", compared.audit, notes=behind),
+                  compared.entries, "entries", compared.audit, notes=same_entries,
+                  detail=compared.audit_tallies.plain()),
     ]  # fmt: skip
-
-
-def _municipalities(compared: Compared) -> list[dict[str, Any]]:
-    """Rows and digests by municipality; "" where none is known of a person."""
-    return [
-        {
-            "municipality": municipality,
-            "replayed": tally.replayed,
-            "found": tally.found,
-            "replayed_digest": _hex(tally.replayed_sum),
-            "found_digest": _hex(tally.found_sum),
-        }
-        for municipality, tally in sorted(compared.tallies.items())
-    ]
-
-
-def _hex(total: int) -> str:
-    return f"{total % 2**256:064x}"
 
 
 def _days(connection: Connection, position: int, today: date) -> Sequence[date]:

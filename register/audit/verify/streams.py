@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import attrgetter, itemgetter
@@ -25,22 +24,17 @@ from register.audit.reading import (
 )
 from register.audit.verify.findings import Findings
 from register.audit.verify.folding import BETWEEN, NAMES, TABLES, Folded, audit_as_read, fold
+from register.audit.verify.tallies import Tallies
 from register.law.events import AboutPerson, Annulment, Event, subject_of
+from register.projection.links import groups
+from register.projection.parts import COMMON, part_of
 
 _SUBJECTS: Final = "SELECT stream::text, subject FROM store.subject WHERE stream BETWEEN %s AND %s ORDER BY stream"
 _ENTERED, _COUNTS_IN, _MUNICIPALITY = (NAMES.index(name) for name in ("entered", "counts_in", "municipality"))
 _KNOWN_FROM, _KNOWN_TO = NAMES.index("known_from"), NAMES.index("known_to")
-_encode: Final = msgspec.json.Encoder().encode
+#: Of audit entries, in the order of ``folding.TABLES``.
+_MUNICIPALITY_OF_ENTRY: Final = 10
 _NOTHING: Final = Folded(defaultdict(list), defaultdict(list), {}, [])
-
-
-class Tally(msgspec.Struct):
-    """Rows of one municipality, replayed and found, and the sums of their SHA-256 modulo 2^256 (in any order)."""
-
-    replayed: int = 0
-    found: int = 0
-    replayed_sum: int = 0
-    found_sum: int = 0
 
 
 class Compared(msgspec.Struct):
@@ -53,7 +47,8 @@ class Compared(msgspec.Struct):
     filed: Findings = msgspec.field(default_factory=Findings)
     register: Findings = msgspec.field(default_factory=Findings)
     audit: Findings = msgspec.field(default_factory=Findings)
-    tallies: dict[str, Tally] = {}
+    tallies: Tallies = msgspec.field(default_factory=Tallies)
+    audit_tallies: Tallies = msgspec.field(default_factory=Tallies)
 
     def add(self, other: Compared) -> None:
         """Take over another range."""
@@ -67,21 +62,41 @@ class Compared(msgspec.Struct):
             (self.audit, other.audit),
         ):
             mine.extend(theirs)
-        for municipality, tally in other.tallies.items():
-            mine_too = self.tallies.setdefault(municipality, Tally())
-            mine_too.replayed += tally.replayed
-            mine_too.found += tally.found
-            mine_too.replayed_sum += tally.replayed_sum
-            mine_too.found_sum += tally.found_sum
+        self.tallies.add(other.tallies)
+        self.audit_tallies.add(other.audit_tallies)
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """How far each part of the register has come; the tables of a person rest on the position of the person's part."""
+
+    positions: dict[int, int]
+
+    @property
+    def position(self) -> int:
+        """The position the register rests on."""
+        return self.positions[COMMON]
+
+    @property
+    def furthest(self) -> int:
+        """The position that no part is beyond: replacements up to it are in the tables, unless no part is there yet."""
+        return max(self.positions.values())
+
+    def of(self, stream: UUID) -> int:
+        """The position that the tables of a person of one number rest on."""
+        return self.positions[part_of(stream)]
+
+    def of_linked(self, connection: Connection, streams: Collection[UUID]) -> dict[UUID, int]:
+        """The same for streams that links may connect."""
+        return {s: self.of(min(holders)) for group, holders in groups(connection, streams) for s in group}
 
 
 class Streams:
-    """Checks ranges of streams in one process: up to ``head`` their filing, up to ``position`` the tables."""
+    """Checks ranges of streams in one process: up to ``head`` their filing, the tables as far as they have come."""
 
-    def __init__(self, source: Source, head: int, position: int, linked: Collection[UUID]) -> None:
+    def __init__(self, source: Source, head: int, reached: Reached, linked: Collection[UUID]) -> None:
         self._source = source
         self._head = head
-        self._position = position
+        self._reached = reached
         self._linked = frozenset(map(str, linked))
 
     def __call__(self, streams: Range) -> Compared:
@@ -101,7 +116,7 @@ class Streams:
                 events = self._filed(rows, named, compared)
                 if stream in self._linked:
                     continue
-                known = [event for event in events if event.position <= self._position]
+                known = [event for event in events if event.position <= self._reached.of(event.stream)]
                 about_person = any(isinstance(event.data, AboutPerson) for event in known)
                 folded = fold(known) if about_person else _NOTHING
                 compare(stream, folded, [stretches, list(map(audit_as_read, audit)), person], compared)
@@ -131,9 +146,11 @@ class Streams:
         return events
 
 
-def compare_linked(connection: Connection, linked: Collection[UUID], position: int, out: Compared) -> Folded:
+def compare_linked(connection: Connection, linked: Collection[UUID], reached: Reached, out: Compared) -> Folded:
     """Fold the streams that links may connect, all in one, and compare; what they must have given."""
-    folded = fold(decoded(rows_of(connection, linked, position), []))
+    upto = reached.of_linked(connection, linked)
+    rows = rows_of(connection, linked, reached.furthest)
+    folded = fold(decoded((row for row in rows if row[0] <= (upto.get(row[1]) or reached.of(row[1]))), []))
     sources = [
         grouped(streamed(connection, table.format(where="= ANY(%s)"), (list(linked),)), itemgetter(0))
         for table in TABLES
@@ -156,7 +173,10 @@ def compare(person: str, folded: Folded, tables: Sequence[list[Any]], out: Compa
     same = _compare_stretches(person, folded.stretches.get(person, []), stretches, out)
     expected = folded.audit.get(person, [])
     out.entries += len(expected)
-    if audit != expected:
+    if audit == expected:
+        out.audit_tallies.same(expected, _municipality_of_entry)
+    else:
+        out.audit_tallies.count(expected, audit, _municipality_of_entry)
         _name_entries(person, expected, audit, out.audit)
     whole = folded.persons.get(person)
     if same and persons != ([] if whole is None else [whole]):
@@ -180,21 +200,10 @@ def _check_filing(events: Sequence[Event], subjects: Collection[str], findings: 
 def _compare_stretches(person: str, expected: list[Any], found: list[Any], out: Compared) -> bool:
     """Compare, count and add up; whether they are the same."""
     out.stretches += len(expected)
-    same = len(expected) == len(found) and set(expected) == set(found)
-    for row in expected:
-        tally = out.tallies.setdefault(_municipality(row), Tally())
-        digest = _digest(row)
-        tally.replayed += 1
-        tally.replayed_sum += digest
-        if same:
-            tally.found += 1
-            tally.found_sum += digest
-    if same:
+    if len(expected) == len(found) and set(expected) == set(found):
+        out.tallies.same(expected, _municipality)
         return True
-    for row in found:
-        tally = out.tallies.setdefault(_municipality(row), Tally())
-        tally.found += 1
-        tally.found_sum += _digest(row)
+    out.tallies.count(expected, found, _municipality)
     _name_stretches(person, expected, found, out.register)
     return False
 
@@ -251,5 +260,5 @@ def _municipality(row: Any) -> str:
     return str(row[_COUNTS_IN] or row[_MUNICIPALITY] or "")
 
 
-def _digest(row: Any) -> int:
-    return int.from_bytes(hashlib.sha256(_encode(row)).digest())
+def _municipality_of_entry(row: Any) -> str:
+    return str(row[_MUNICIPALITY_OF_ENTRY] or "")

@@ -22,7 +22,7 @@ _OVERLAPS: Final = """
 _JOINED: Final = "SELECT stream, person, lower(known), upper(known) FROM projection.joined ORDER BY lower(known)"
 _ADDRESSES: Final = """
     SELECT municipality, address_key, min(lower(known)) FROM projection.stretch
-    WHERE municipality IS NOT NULL AND address_key IS NOT NULL GROUP BY 1, 2
+    WHERE municipality IS NOT NULL AND address_key IS NOT NULL AND lower(known) <= %s GROUP BY 1, 2
     ORDER BY municipality COLLATE "C", address_key COLLATE "C"
 """
 _COVERAGE: Final = """
@@ -72,7 +72,7 @@ def check_coverage(connection: Connection, position: int) -> Check:
     findings, count = Findings(), 0
     held = _groups(streamed(connection, _COVERAGE))
     found = next(held, None)
-    for municipality, key, since in streamed(connection, _ADDRESSES):
+    for municipality, key, since in streamed(connection, _ADDRESSES, (position,)):
         place = (municipality, key)
         while found is not None and found[0] < place:
             _strange(found, findings)

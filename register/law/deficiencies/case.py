@@ -10,7 +10,8 @@ from uuid import UUID
 from register.law.calendar import civil_day
 from register.law.competence import municipality_of
 from register.law.deficiencies.kinds import Finding, Kind
-from register.law.dossier import PersonNotice, facts_on, in_order, live
+from register.law.dossier import facts_on, in_order, live
+from register.law.effects import PersonNotice
 from register.law.events import SOURCE_PREFIX, AboutPerson, Event
 from register.law.franchise import Facts
 from register.law.parameters import RuleSet

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 from register.law.calendar import calendar_of
 from register.law.deficiencies.case import Case, about_notice, finding, key_of, sender
 from register.law.deficiencies.kinds import Finding
-from register.law.dossier import Rolling, facts_on
+from register.law.dossier import facts_on
+from register.law.effects import Rolling
 from register.law.events import (
     CapacityRestored,
     CapacityWithdrawn,

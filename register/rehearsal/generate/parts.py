@@ -31,6 +31,8 @@ _ABROAD: Final = (
     ("RS", "Bulevar kralja Aleksandra {}, Beograd"), ("SE", "Storgatan {}, Malmö"),
     ("CH", "Bahnhofstrasse {}, Zürich"), ("US", "{} Gravois Avenue, St. Louis MO"), ("NO", "Storgata {}, Oslo"),
 )  # fmt: skip
+#: So many people of the feed have one crowded address abroad among them, with about 56 voters by mail.
+_PEOPLE_PER_CROWD: Final = 50_000
 #: Sends with 1.6 a sentence of this country's or a foreign court, with 1.7 failure to appear before one.
 _BARS: Final = (("1.6", "sentence"), ("1.6", "failure-to-appear"), ("1.7", "sentence"), ("1.7a", "failure-to-appear"))
 
@@ -160,11 +162,17 @@ def _option_day(life: Life) -> int:
     return life.recent(least=40, most=700)
 
 
+def _house(life: Life) -> str:
+    """Return a house abroad and a door in it, so that hardly two people share one."""
+    return f"{int(life.rng.random() * 180) + 1}/{int(life.rng.random() * 90) + 1}"
+
+
 def _mail(life: Life) -> None:
     country, address = _ABROAD[int(life.rng.random() * len(_ABROAD))]
-    house = int(life.rng.random() * 180) + 1
+    house = _house(life)
     if life.rng.random() < 0.06:  # the crowded addresses of 2020: more than six voters at one
-        country, address, house = "RS", "Zmaj Jovina {}, Loznica", 4
+        doors = max(life.world.people // _PEOPLE_PER_CROWD, 1)
+        country, address, house = "RS", "Zmaj Jovina {}, Loznica", str(int(life.rng.random() * doors) * 2 + 4)
     abroad = f',"country":"{country}","foreign_address":"{address.format(house)}"'
     _of_commission(life, "voting-option", _option_day(life), f',"option":"mail"{abroad}', cec=True)
 
@@ -216,7 +224,7 @@ def _fictitious(life: Life) -> None:
 def _abroad(life: Life) -> None:
     country, address = _ABROAD[int(life.rng.random() * len(_ABROAD))]
     day = life.recent(most=REGISTER_DAYS + 2_000)
-    house = int(life.rng.random() * 180) + 1
+    house = _house(life)
     data = f',"kind":"abroad","country":"{country}","foreign_address":"{address.format(house)}"'
     life.put(
         f"residence-authority:{life.place.municipality.code}", "residence", life.sent(day), f"{life.about(day)}{data}"

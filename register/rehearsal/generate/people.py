@@ -23,7 +23,7 @@ BRCKO: Final = "30163"
 
 
 class World(NamedTuple):
-    """What all people of a feed share."""
+    """What all people of a feed share; ``people`` is how many they are."""
 
     places: tuple[Place, ...]
     municipality_codes: tuple[str, ...]
@@ -31,6 +31,7 @@ class World(NamedTuple):
     numbering: Numbering
     until: int
     since: int
+    people: int
 
 
 class Life:

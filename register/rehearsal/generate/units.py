@@ -65,14 +65,15 @@ class Units:
             for station, voters in enumerate(sizes(place)):
                 self._units.append(Unit(place, station, first, voters))
                 first += voters
-        self._parts = self._first_adults(first)
+        self._people = first
+        self._parts = self._first_adults()
 
     def __len__(self) -> int:
         return len(self._units)
 
-    def _first_adults(self, people: int) -> dict[int, str]:
+    def _first_adults(self) -> dict[int, str]:
         """Give the parts to the first people of an age at which one votes and lives."""
-        ages = ((person, self._layout.until - self._numbers.born(person)) for person in range(people))
+        ages = ((person, self._layout.until - self._numbers.born(person)) for person in range(self._people))
         adults = (person for person, age in ages if _ADULT_DAYS < age < _OLD_DAYS)
         return {person: part for part, person in zip(PARTS, adults, strict=False)}
 
@@ -87,6 +88,7 @@ class Units:
             numbering=Numbering(str(number + 1)),
             until=layout.until,
             since=layout.until - REGISTER_DAYS,
+            people=self._people,
         )
         lines: list[Line] = []
         if unit.station == 0:
