@@ -94,7 +94,8 @@ def rebuild(
         live.commit()
         _catch_up(new, store, progress)
         progress("comparing", 0, 0)
-        found = differences(live, SCHEMA, NEXT, AS_OF, min(position_of(live), position_of(new)))
+        both = min(position_of(live), position_of(new))
+        found = differences(live, SCHEMA, NEXT, AS_OF, both) if both else []
         live.commit()
         if found and same_form and not accept:
             return Rebuilt(position_of(new), found, switched=False)
@@ -129,6 +130,8 @@ def _alone(database: Database) -> Iterator[Connection]:
         if taken != (True,):
             raise RebuildRunningError
         yield connection
+        # The server may notice only later that the connection is closed.
+        connection.execute("SELECT pg_advisory_unlock(hashtextextended('rebuild', 0))")
 
 
 def _drop(connection: Connection, schema: str) -> None:

@@ -16,7 +16,8 @@ Connection = psycopg.Connection[Any]
 _AT_STATIONS: Final = """
     FROM projection.stretch s
     JOIN projection.coverage c ON c.municipality = s.municipality AND c.address_key = s.address_key
-    WHERE s.entered AND s.counts_in = s.municipality AND s.voting_option = 'regular' AND upper_inf(s.known)
+    WHERE s.entered AND s.counts_in = s.municipality AND s.voting_option = 'regular'
+        AND s.known @> (SELECT position FROM projection.progress WHERE part = 0)
         AND s.days @> %(day)s::date AND upper_inf(c.known) AND c.days @> %(day)s::date AND c.station IS NOT NULL
         AND s.counts_in = ANY(%(towns)s)
 """
