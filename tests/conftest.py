@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -21,6 +22,10 @@ from register.database.server import OWNER, SUPERUSER, EmbeddedServer
 from register.projection.rebuild import bring_to_form
 from register.settings import Settings
 from register.store import Store
+
+# No test is a timed one: on a busy machine an example may take long.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 TEMPLATE = "cvr_template"
 #: A file system in memory, as Linux has it, and how much of it must be free.

@@ -41,6 +41,8 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
         ("CVR_DATABASE_URL", "sqlite:///register.db"),
         ("CVR_ISSUER", "https://issuer.example"),
         ("CVR_ORIGIN", "two words"),
+        ("CVR_PROJECTORS", "0"),
+        ("CVR_PROJECTORS", "18"),
         ("CVR_TRUSTED_PROXIES", "*"),
         ("CVR_STANDBY_URLS", "postgresql://reader@one,two/cvr"),
         ("CVR_STANDBY_URLS", "postgresql://reader@one/cvr"),

@@ -16,7 +16,6 @@ import psycopg
 
 from register.law.events import REGISTER, RollFrozen
 from register.projection import rolls
-from register.projection.runoff_rolls import entries_of
 from register.store import Pending, Store
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
@@ -25,7 +24,8 @@ Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 class Freezer:
     """Freezes what waits for it, and notes it. Cheap to call often: it remembers which rolls it knows to be noted.
 
-    ``connect`` opens a connection as the program; ``municipalities`` are the codes of all municipalities.
+    ``connect`` opens a connection as the program; ``municipalities`` are the codes of all municipalities;
+    with ``dsn``, which connects as the program, so many ``processes`` fold a great roll.
     """
 
     def __init__(
@@ -36,12 +36,16 @@ class Freezer:
         *,
         clock: Callable[[], datetime],
         entropy: Callable[[int], bytes],
+        dsn: str | None = None,
+        processes: int = 1,
     ) -> None:
         self._connect = connect
         self._store = store
         self._municipalities = municipalities
         self._clock = clock
         self._entropy = entropy
+        self._dsn = dsn
+        self._processes = processes
         self._noted: set[str] = set()
 
     def freeze_waiting(self) -> list[rolls.FrozenRoll]:
@@ -54,7 +58,14 @@ class Freezer:
             waiting = rolls.waiting(connection)
             self._noted.difference_update(waiting)
             for election in [*waiting, *self._untold(connection)]:
-                frozen = rolls.freeze(connection, self._store, election, self._municipalities, entries_of)
+                frozen = rolls.freeze(
+                    connection,
+                    self._store,
+                    election,
+                    self._municipalities,
+                    dsn=self._dsn,
+                    processes=self._processes,
+                )
                 connection.commit()
                 if self._note(frozen):
                     done.append(frozen)

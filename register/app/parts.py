@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from register.acts.freezing import Freezer
 from register.acts.inspection import Inspector, lag
+from register.audit.processes import cores
 from register.database import Database, Questions, Standbys, standbys_of
 from register.excerpts.copies import Copies
 from register.excerpts.runs import Runs
@@ -135,7 +136,15 @@ def _answering_from(connection: sa.Connection) -> int | None:
 
 def make_freezer(database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]) -> Freezer:
     """Return what freezes the rolls of concluded elections; the projector calls it when it has caught up."""
-    return Freezer(database.psycopg, store, read_reference(), clock=clock, entropy=entropy)
+    return Freezer(
+        database.psycopg,
+        store,
+        read_reference(),
+        clock=clock,
+        entropy=entropy,
+        dsn=database.dsn,
+        processes=cores(),
+    )
 
 
 def make_inspector(database: Database, store: Store, clock: Clock, entropy: Callable[[int], bytes]) -> Inspector:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import psycopg
 import typer
 
 from register.api.system import System
@@ -63,9 +64,16 @@ def _follow(system: System) -> None:
     with system.database.psycopg() as connection:
         follower = Follower(connection, system.store)
         try:
-            while position_of(connection) < head and follower.turn():
-                pass
+            while _position(connection) < head:
+                if not follower.turn():
+                    follower.wait()
         except RivalProjectorError:
             pass  # a worker follows, and is as fast
         except (StoppedError, UnfaithfulTablesError) as error:
             print(f"The register of this export does not go to its end. {error}", file=sys.stderr)
+
+
+def _position(connection: psycopg.Connection[Any]) -> int:
+    """Where the register stands, asked in a transaction of its own: each batch must end with one."""
+    with connection.transaction():
+        return position_of(connection)

@@ -2,22 +2,25 @@
 
 Each standby is asked twice a second, in a thread of its own, how far it is, and whether it tells the same history as
 the primary. A reading tries those found fit a moment ago, and else the primary: a standby that is down, hangs, lags or
-has gone another way after a failover costs nobody an answer. What a reading writes beside (the journal of looks) is
-written on the primary and committed before the reading ends. Docs: decisions/0026-more-than-one-machine.md.
+has gone another way after a failover costs nobody an answer, and nobody more than some seconds. What a reading writes
+beside (the journal of looks) is written on the primary and committed before the reading ends.
+Docs: decisions/0027-more-than-one-machine.md.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import psycopg
 import sqlalchemy as sa
@@ -33,6 +36,8 @@ PAUSE: Final = 0.5
 LOOKS: Final = 4
 #: What was found longer ago than this (seconds) is not believed: whoever looks may himself be waiting for an answer.
 BELIEVED: Final = 2.0
+#: After so long without an answer (seconds) whoever waits for a standby is let go.
+HANGS: Final = 4.0
 #: A reading waits so long for a free connection to a standby, and then goes on to the next server (seconds).
 _PATIENCE: Final = 0.1
 #: What says how soon a server that is gone is noticed; the operator's own words in the address have precedence.
@@ -83,9 +88,10 @@ class Standby:
         self._own = sa.create_engine("postgresql+psycopg://", creator=connect, pool_size=1, max_overflow=0)
         self._writers = primary.engine
         self._primary = sa.create_engine("postgresql+psycopg://", creator=primary.psycopg, pool_size=1, max_overflow=0)
+        self._waiting: set[psycopg.Connection[Any]] = set()
         self._past: deque[int] = deque(maxlen=LOOKS)
         self._same = False
-        self.found = Found("not looked at yet", 0, 0, 0.0)
+        self.found = Found("not looked at yet", 0, 0, time.monotonic())
 
     def fit(self, wanted: int) -> bool:
         """Whether it was found fit a moment ago, and has reached a position."""
@@ -102,8 +108,26 @@ class Standby:
 
         Raises SQLAlchemy's ``OperationalError`` and ``TimeoutError``.
         """
-        with self._readers.begin() as connection, _Beside(self._writers) as beside:
+        with self._readers.begin() as connection, _Beside(self._writers) as beside, self._at_work(connection):
             yield connection.execution_options(cvr_beside=beside)
+
+    @contextmanager
+    def _at_work(self, connection: sa.Connection) -> Iterator[None]:
+        raw = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        self._waiting.add(raw)
+        try:
+            yield
+        finally:
+            self._waiting.discard(raw)
+
+    def cut_off(self) -> None:
+        """End whatever waits for a server that hangs; whoever reads goes on to the next one."""
+        if time.monotonic() - self.found.at < HANGS:
+            return
+        for raw in tuple(self._waiting):
+            # By then it may have been closed, or be idle: the next who takes it finds it broken and another instead.
+            with suppress(OSError, psycopg.OperationalError), socket.socket(fileno=os.dup(raw.fileno())) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
 
     def look(self) -> None:
         """See how far it is. Never raises what a server that is down raises."""
@@ -112,12 +136,13 @@ class Standby:
             unfit, position, behind = self._look()
         except sa.exc.SQLAlchemyError:
             unfit, position, behind = "does not answer", self.found.position, self.found.behind
+            self._readers.dispose()  # when it is back, nobody is to find a connection of before
         if unfit != self.found.unfit:
             _log.info("standby %d %s", self.ordinal, "is read from" if unfit is None else f"is passed over: {unfit}")
         self.found = Found(unfit, position, behind, begun)
 
     def _look(self) -> tuple[str | None, int, int]:
-        with self._own.connect() as standby:
+        with self._own.connect() as standby, self._at_work(standby):
             follows = standby.scalar(sa.text("SELECT pg_is_in_recovery()"))
             position = self._questions.position(standby)
             if not follows:
@@ -157,6 +182,8 @@ class Standbys:
         self._turns = count()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._watch, args=(each,), daemon=True) for each in self._standbys]
+        if self._standbys:
+            self._threads.append(threading.Thread(target=self._mind, daemon=True))
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -165,8 +192,9 @@ class Standbys:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        for thread, standby in zip(self._threads, self._standbys, strict=True):
+        for thread in self._threads:
             thread.join(BELIEVED)
+        for standby in self._standbys:
             standby.close()
 
     def __len__(self) -> int:
@@ -187,6 +215,11 @@ class Standbys:
         while not self._stop.is_set():
             standby.look()
             self._stop.wait(PAUSE)
+
+    def _mind(self) -> None:
+        while not self._stop.wait(PAUSE):
+            for standby in self._standbys:
+                standby.cut_off()
 
 
 def standbys_of(urls: Sequence[str], primary: Database, questions: Questions) -> Standbys:

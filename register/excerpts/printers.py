@@ -18,7 +18,7 @@ from register.excerpts.formats import Format
 from register.excerpts.manifest import ManifestEntry, whole_file
 from register.excerpts.rows import ListHead, Row
 
-#: Each takes half a gigabyte once it has seen twenty lists, and no more later.
+#: Each takes some 700 MiB once it has seen ten lists, and no more later (``typesetting.REMEMBERED``).
 PROCESSES: Final = 2
 #: After so many lists the processes are replaced. Counted here and not by the pool's ``max_tasks_per_child``, with
 #: which Python 3.11's pool can wait for ever for a process that has just ended.

@@ -6,25 +6,23 @@ PDF/UA-1, its fonts are embedded, its date is the list's own: the same list give
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date
 from functools import lru_cache
 from gettext import GNUTranslations
 from importlib.metadata import version
 from io import BytesIO
-from pathlib import Path
 from typing import Any, Final
 from unicodedata import normalize
 
 import msgspec
 import segno
-import typst
 
 from register.excerpts import fonts
 from register.excerpts.fonts import LayoutError
 from register.excerpts.layout import LAYOUT, Column
 from register.excerpts.rows import FORMAT_VERSION, FORMS, CountRow, Kind, ListHead, ListRow, Row, Script
+from register.excerpts.typesetting import typesetter
 from register.excerpts.words import Language, translations
 
 #: More rows than this are not one list to be printed, and would not fit a worker's memory.
@@ -48,7 +46,6 @@ _SIZES: Final = (10.5, 9.5, 8.5, 8.0)
 _SMALL: Final = (9.0, 8.0, 7.0, 6.2)
 #: Columns whose longest possible content was seen to fit; tabular figures are wider than the font's own widths say.
 _MEASURED_BY_EYE: Final = frozenset({"no", "born_on", "signature", "remark"})
-_TEMPLATE: Final = Path(__file__).with_name("list.typ")
 #: Millimetres of the running head's lines, beside the page number.
 _RUNNING: Final = 150.0
 #: Millimetres and points of what a list is, as it stands on the first page.
@@ -117,7 +114,7 @@ def render_pdf(head: ListHead, rows: Sequence[Row], rows_sha256: str) -> bytes:
 
     Raises LayoutError for more than ``MAX_ROWS``, another format version, or another typesetter; for no text.
     """
-    return typeset(prepare(head, rows, rows_sha256), head.concluded_on or head.day)
+    return typeset(prepare(head, rows, rows_sha256), head.concluded_on or head.day, len(rows))
 
 
 def prepare(head: ListHead, rows: Sequence[Row], rows_sha256: str) -> str:
@@ -159,36 +156,22 @@ def prepare(head: ListHead, rows: Sequence[Row], rows_sha256: str) -> str:
     return msgspec.json.encode(page).decode()
 
 
-def typeset(prepared: str, dated: date) -> bytes:
-    """PDF bytes of what ``prepare`` gave; ``dated`` is written into the file as the day it was made."""
-    with _TYPESETTING:
-        pdf = _compiler().compile(
-            format="pdf",
-            sys_inputs={"data": prepared},
-            pdf_standards=["a-2a", "ua-1"],
-            timestamp=datetime.combine(dated, time(), tzinfo=UTC),
-        )
-    if not isinstance(pdf, bytes):
-        raise TypeError("typst gave no single PDF file")
-    return pdf
+def typeset(prepared: str, dated: date, rows: int) -> bytes:
+    """PDF bytes of what ``prepare`` gave; ``dated`` is written into the file as the day it was made.
 
-
-#: A compiler must not be used by two threads at once; lists are drawn in parallel by processes.
-_TYPESETTING: Final = threading.Lock()
+    ``rows``: how many the list has. Raises LayoutError for another typesetter than the format version's.
+    """
+    _check_pinned()
+    return typesetter().set(prepared, dated, rows)
 
 
 @lru_cache(maxsize=1)
-def _compiler() -> typst.Compiler:
-    """One compiler a process: it keeps its fonts and what it learned of the template.
-
-    Raises LayoutError when typesetter or typeface are not those of the format version: the bytes would differ.
-    """
+def _check_pinned() -> None:
+    """Raises LayoutError when typesetter or typeface are not those of the format version: the bytes would differ."""
     found = {"typst": version("typst"), "fonts": fonts.digest()}
     for name, pinned in _PINNED.items():
         if found[name] != pinned:
             raise LayoutError(f"format version {FORMAT_VERSION} is set with {name} {pinned}, not {found[name]}")
-    family = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(fonts.folder())])
-    return typst.Compiler(input=str(_TEMPLATE), root=str(_TEMPLATE.parent), font_paths=family)
 
 
 #: Words of the template, by the name it knows them by.

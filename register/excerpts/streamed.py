@@ -37,12 +37,12 @@ _NAMES: Final = slice(1, 4)
 _REMARK: Final = """
     CASE WHEN marked_deceased AND mobile_team THEN '*M' WHEN mobile_team THEN 'M' WHEN marked_deceased THEN '*' END
 """
+#: In one pass over the municipalities' rows: a join would read them again for each of their stations.
 _FOUND: Final = """
-    SELECT l.n, count(*), min(no), max(no)
-    FROM unnest(%s::int[], %s::text[], %s::text[]) AS l (n, municipality, station)
-    JOIN projection.roll r ON r.election = %s AND r.list_kind = %s AND r.municipality = l.municipality
-         AND (l.station IS NULL OR r.station = l.station)
-    GROUP BY l.n
+    SELECT municipality, station, count(*), min(no), max(no) FROM projection.roll
+    WHERE election = %s AND list_kind = %s AND municipality = ANY(%s::text[])
+        AND (station IS NULL OR station = ANY(%s::text[]))
+    GROUP BY municipality, station
 """
 
 
@@ -83,14 +83,14 @@ def _found(
     connection: psycopg.Connection[Any], election: str, kind: str, scopes: Sequence[ListScope]
 ) -> dict[int, tuple[int, int, int]]:
     """By place in ``scopes``: how many rows, and the numbers of the first and the last."""
-    values = (
-        list(range(len(scopes))),
-        [scope.municipality for scope in scopes],
-        [scope.station for scope in scopes],
-        election,
-        kind,
-    )
-    found = {at: (count, first, last) for at, count, first, last in connection.execute(_FOUND, values)}
+    places = {(scope.municipality, scope.station): at for at, scope in enumerate(scopes)}
+    towns, stations = ({place[n] for place in places} - {None} for n in (0, 1))
+    rows = connection.execute(_FOUND, (election, kind, list(towns), list(stations)))
+    found = {
+        places[town, station]: (count, first, last)
+        for town, station, count, first, last in rows
+        if (town, station) in places
+    }
     if any(last - first + 1 != count for count, first, last in found.values()):
         raise RuntimeError("the frozen roll is not in list order")
     return found

@@ -176,8 +176,21 @@ def facts_on(events: Iterable[Event], day: date, rolling: Rolling | None = None)
     looked at.
     """
     ordered = in_order(live(events))
+    return _facts_until(ordered, day, rolling) if ordered else None
+
+
+def facts_on_both(events: Iterable[Event], first: date, second: date, rolling: Rolling) -> tuple[Facts, Facts] | None:
+    """:func:`facts_on` of two days in order; the very same facts when nothing takes effect between."""
+    ordered = in_order(live(events))
     if not ordered:
         return None
+    facts = _facts_until(ordered, first, rolling)
+    if any(first < data.effective_on <= second for _, data in ordered):
+        return facts, _facts_until(ordered, second, rolling)
+    return facts, facts
+
+
+def _facts_until(ordered: list[tuple[Event, PersonNotice]], day: date, rolling: Rolling | None) -> Facts:
     facts = unknown(ordered)
     for today in _by_day(ordered):
         if today[0][1].effective_on > day:

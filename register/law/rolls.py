@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from register.law import franchise
 from register.law.calendar import Calendar, calendar_of
-from register.law.dossier import facts_on
+from register.law.dossier import facts_on, facts_on_both
 from register.law.effects import Rolling
 from register.law.events import BRCKO, ElectionCalled, Entity, Event
 from register.law.parameters import LAW, Law, RuleSet
@@ -76,18 +76,39 @@ def roll_of(called: ElectionCalled, all_municipalities: Collection[str], law: La
     return Roll(called, calendar_of(called, law), held_in, law.in_force(called.day))
 
 
+class BothDays(NamedTuple):
+    """What is known of a person on the two days of a roll: that of the conclusion, and election day."""
+
+    at_conclusion: franchise.Facts
+    on_the_day: franchise.Facts
+
+    @property
+    def municipality(self) -> str | None:
+        """That of the permanent residence at the conclusion, whose stations :func:`stand_on` needs; or None."""
+        residence = franchise.permanent_residence(self.at_conclusion)
+        return None if residence is None else residence.municipality
+
+
+def on_both_days(events: Iterable[Event], roll: Roll) -> BothDays | None:
+    """What a roll is judged by, of one person; None when no live event is about a person. ``events`` as for `stand`."""
+    rolling = Rolling(roll.called.election, roll.calendar.options_until)
+    found = facts_on_both(events, roll.calendar.conclusion_day, roll.called.day, rolling)
+    return None if found is None else BothDays(*found)
+
+
 def stand(events: Iterable[Event], roll: Roll, coverage: Coverage | None) -> RollEntry | None:
     """Where a person stands on the roll, or None when not on it (Art. 3.6 b, c, e; R1-R8, U1-U4 of the roll's days).
 
     ``events``: those of one person up to the conclusion, any order (without links that link nothing). ``coverage``:
     of the municipality of the person's permanent residence, by the same events; see :func:`residence_of`.
     """
-    events = list(events)
-    rolling = Rolling(roll.called.election, roll.calendar.options_until)
-    at_conclusion = facts_on(events, roll.calendar.conclusion_day, rolling)
-    on_the_day = facts_on(events, roll.called.day, rolling)
-    if at_conclusion is None or on_the_day is None:
-        return None
+    facts = on_both_days(events, roll)
+    return None if facts is None else stand_on(facts, roll, coverage)
+
+
+def stand_on(facts: BothDays, roll: Roll, coverage: Coverage | None) -> RollEntry | None:
+    """The same by what is known on the two days of the roll."""
+    at_conclusion, on_the_day = facts
     barred = [g for g in franchise.grounds(on_the_day, roll.called.day, roll.rules) if g != "no-residence"]
     if barred or not franchise.residence_suffices(at_conclusion):
         return None

@@ -7,10 +7,9 @@ rendering each once, here, is much quicker; the rest (texts, dates, numbers) psy
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
-from itertools import islice
 from typing import Any, Final, LiteralString
 
 import msgspec
@@ -44,8 +43,8 @@ _FALSE: Final = _INT.pack(1) + b"\x00"
 # What stands around the rows of a binary COPY (PostgreSQL: COPY, "Binary Format").
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
-#: Rendered rows sent at once, about 100 KB: the database takes them in while the next are made.
-_ROWS_AT_ONCE: Final = 256
+#: Rendered rows are sent in pieces of about so many bytes.
+_PIECE: Final = 1 << 16
 _CACHED: Final = 1 << 16
 
 
@@ -142,19 +141,38 @@ def row_head(fields: int) -> bytes:
 
 
 def copy_rendered(
-    connection: Connection, table: LiteralString, columns: Sequence[tuple[str, str]], rows: Iterable[bytes]
+    connection: Connection,
+    table: LiteralString,
+    columns: Sequence[tuple[str, str]],
+    rows: Iterable[bytes],
+    *,
+    schema: LiteralString = "projection",
 ) -> None:
-    """The same as :func:`copy` for rows that are rendered already: the head of a row, then its fields."""
-    rows = iter(rows)
-    piece = b"".join(islice(rows, _ROWS_AT_ONCE))
-    if not piece:
+    """The same as :func:`copy` of rows that are rendered already (the head of a row, then its fields), one or more in
+    each of ``rows``.
+    """
+    pieces = _together(rows)
+    first = next(pieces, None)
+    if first is None:
         return
-    with connection.cursor().copy(_copy_statement("projection", table, columns)) as out:
-        out.write(_HEADER)
-        while piece:
+    with connection.cursor().copy(_copy_statement(schema, table, columns)) as out:
+        out.write(_HEADER + first)
+        for piece in pieces:
             out.write(piece)
-            piece = b"".join(islice(rows, _ROWS_AT_ONCE))
         out.write(_TRAILER)
+
+
+def _together(rows: Iterable[bytes]) -> Iterator[bytes]:
+    """Rows joined to pieces of some size: the database takes one in while the next is made."""
+    gathered, size = [], 0
+    for row in rows:
+        gathered.append(row)
+        size += len(row)
+        if size > _PIECE:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    if size:
+        yield b"".join(gathered)
 
 
 def copy(

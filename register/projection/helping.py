@@ -1,6 +1,6 @@
 """The steps of a load, dealt out: whoever reaches the database may take one, in this process, beside it, on any host.
 
-Docs: decisions/0026-more-than-one-machine.md. A step is a row. Who takes it deletes it in the very transaction in
+Docs: decisions/0027-more-than-one-machine.md. A step is a row. Who takes it deletes it in the very transaction in
 which it is done, and passes over rows that others hold: no step is done twice, and that of a helper who was killed is
 free again as soon as the database has rolled him back. A phase begins when all steps of the one before are done.
 """
@@ -183,7 +183,7 @@ _helpers: Final[list[Helper]] = []
 
 def _open(dsn: str, schema: str) -> None:
     """Once in each process. Batches make no cycles: looking for them takes a third of the time."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     connect = partial(psycopg.connect, dsn)
@@ -197,8 +197,8 @@ def _turn() -> Turn:
     return came_to
 
 
-def _end_with_parent() -> None:
-    """However suddenly the rebuild ends, its processes end too, and the database takes back what they had begun."""
+def end_with_parent() -> None:
+    """However suddenly whoever started this process ends, it ends too; the database takes back what it had begun."""
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -15,7 +15,8 @@ from register.law.rolls import RollEntry, roll_of
 from register.law.runoffs import Change, CoverageOf, Runoff, changes, runoff_of, stand_again
 from register.law.territory import Coverage
 from register.projection.links import linked_streams
-from register.projection.rolls import linked_upto, roll_entries
+from register.projection.loading import linked_streams as linked_upto
+from register.projection.voters import roll_entries
 from register.store import Store
 from register.store.subjects import streams_of_kind
 

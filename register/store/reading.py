@@ -9,8 +9,8 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -47,8 +47,8 @@ _STREAMS: Final = (
     " ORDER BY originator_id, originator_version"
 )
 _BY_STREAM: Final = (
-    f"COPY (SELECT {_COLUMNS} FROM store.event WHERE notification_id <= %s AND originator_id >= %s"
-    " AND originator_id <= %s ORDER BY originator_id, originator_version) TO STDOUT (FORMAT BINARY)"
+    f"SELECT {_COLUMNS} FROM store.event WHERE notification_id <= %s AND originator_id >= %s"
+    " AND originator_id <= %s ORDER BY originator_id, originator_version"
 )
 _FIND: Final = (
     f"SELECT {_COLUMNS} FROM store.event WHERE notification_id = (SELECT k.position FROM store.event_key k"
@@ -153,17 +153,18 @@ class Reader:
     ) -> Iterator[tuple[UUID, list[Event]]]:
         """Every stream from ``first`` to ``last`` with its events up to a position, in the order of stream identities.
 
-        Holds one stream at a time; works on a connection of its own until it is exhausted or closed. Several readers
-        share the work by disjoint ranges of streams.
+        Holds a page; works on a connection of its own until it is exhausted or closed. Several readers share the work
+        by disjoint ranges of streams.
         """
         connection = self._connect()
         try:
             connection.rollback()
-            cursor = connection.cursor(row_factory=tuple_row)
-            with cursor.copy(_BY_STREAM, (upto, first, last)) as out:
-                out.set_types(("int8", "uuid", "int8", "timestamptz", "text", "bytea"))
-                for stream, rows in groupby(out.rows(), itemgetter(1)):
-                    yield stream, decode_rows(list(rows))
+            # A cursor of the server: psycopg reads a page of it in C, but COPY row by row in Python.
+            with connection.cursor("by_stream", row_factory=tuple_row) as cursor:
+                cursor.execute(_BY_STREAM, (upto, first, last), binary=True)
+                pages = iter(lambda: decode_rows(cursor.fetchmany(PAGE)), [])
+                for stream, events in groupby(chain.from_iterable(pages), attrgetter("stream")):
+                    yield stream, list(events)
         finally:
             connection.close()
 

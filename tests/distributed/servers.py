@@ -59,6 +59,13 @@ class Servers:
         until(lambda: server.pid() is None)
         server.close()
 
+    def freeze(self, name: str, number: signal.Signals = signal.SIGSTOP) -> None:
+        """Stop all of a server's processes, or let them go on: it is there, and does not answer."""
+        pid = self.running[name].pid()
+        assert pid is not None
+        for each in [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]:
+            os.kill(each, number)
+
     def promote(self, name: str) -> None:
         """Let a standby take the place of a primary that is gone; the others follow it."""
         with self.connect(name) as connection:

@@ -20,6 +20,7 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageChops, ImageStat
 
+from register.excerpts import typesetting
 from register.excerpts.draw import draw_list
 from register.excerpts.fonts import LayoutError, fit, printable
 from register.excerpts.layout import LAYOUT
@@ -138,6 +139,19 @@ def test_two_processes_make_the_same_bytes(head: Heads, rows: Rows, tmp_path: Pa
     assert drawn[0][1] == drawn[1][1]
     assert sorted(drawn[0][0]) == sorted(drawn[1][0])
     assert len(drawn[0][1]) == 4
+
+
+def test_a_typesetter_that_forgot_what_it_had_set_makes_the_same_bytes(
+    head: Heads, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a typesetter that may remember ten rows, when lists are set, it forgets before each: no byte differs."""
+    lists = [(head(municipality=code), rows(20)) for code in ("10049", "20010")]
+    before = [_pdf(*each) for each in lists]
+    forgotten: list[int] = []
+    monkeypatch.setattr(typesetting, "REMEMBERED", 10)
+    monkeypatch.setattr(typesetting, "_TRIM", forgotten.append)
+    assert [_pdf(*each) for each in lists] == before
+    assert len(forgotten) == len(lists)
 
 
 def test_a_voter_reported_deceased_has_a_star_and_a_closed_signature_cell(head: Heads, row: Row) -> None:

@@ -23,6 +23,8 @@ from register.projection.seats import taken_seats
 from register.rehearsal.bench.ground import fill
 from register.settings import Settings
 from register.store import Store
+from tests.faults.serving import served
+from tests.projection.test_helping import another_host
 from tests.projection.test_projector import Authorities, citizen, history, lives, replaced
 from tests.projection.test_rebuild import TABLES, held
 
@@ -190,6 +192,18 @@ def test_when_one_of_two_processes_is_killed_the_other_goes_on_with_its_parts(
                 _end(process)
         found = rebuild(database, store)
         assert (found.position, found.differences, found.switched) == (store.head(), [], True)
+
+
+def test_projectors_of_a_server_and_of_another_host_share_the_register(settings: Settings, database: Database) -> None:
+    """Given two at the server and one at another host, when that host is gone, then the server's go on without it."""
+    with Store(database.psycopg) as store, database.psycopg() as connection, served(settings, CVR_PROJECTORS="2"):
+        with another_host(settings, "work", "--processes", "0", "--projectors", "1"):
+            _wait_for(lambda: len(_seats(connection)) == 3)
+            append(store, 300)
+            _wait_for(lambda: set(_positions(connection).values()) == {store.head()})
+        _wait_for(lambda: len(_seats(connection)) == 2)
+        append(store, 300)
+        _wait_for(lambda: set(_positions(connection).values()) == {store.head()})
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -96,7 +96,10 @@ def test_any_number_of_projectors_in_any_order_make_the_same_tables(database: Da
                 if chance.random() < 0.05:
                     projectors = chance.choice((1, 2, 5))
                 parts = deal(projectors, chance.randrange(projectors))
-                idle = 0 if step(shared, chance.choice((1, 7, 5_000)), parts) else idle + 1
+                if not step(shared, chance.choice((1, 7, 5_000)), parts):
+                    idle += 1
+                    continue
+                idle = 0
                 positions = positions_of(shared)
                 assert positions[COMMON] == min(positions.values())
                 ahead += not is_level(positions)

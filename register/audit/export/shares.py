@@ -25,7 +25,8 @@ from register.law.persons import persons
 from register.law.rolls import Roll, RollEntry, residence_of, roll_of, stand
 from register.law.runoffs import Runoff, runoff_of, stand_again
 from register.law.territory import Coverage
-from register.projection.rolls import LIST_ORDER, ROLL_COLUMNS
+from register.projection.rolls import LIST_ORDER
+from register.projection.voters import ROLL_COLUMNS
 
 _INDEX: Final = ".index"
 _encoder: Final = msgspec.msgpack.Encoder()

@@ -71,7 +71,7 @@ def _draw(task: tuple[ListHead, list[ListRow], Path]) -> int:
 
 
 def _typeset(prepared: str) -> int:
-    return len(typeset(prepared, UNTIL))
+    return len(typeset(prepared, UNTIL, _VOTERS))
 
 
 def _peak(_: int) -> float:
