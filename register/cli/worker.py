@@ -26,6 +26,7 @@ from register.database import Database, open_database
 from register.excerpts import worker as excerpts
 from register.jobs import Queue
 from register.projection.following import Follower, StoppedError
+from register.projection.forms import OtherFormError
 from register.projection.rebuild import RebuildRunningError, add_task, bring_to_form
 from register.projection.seats import Seat
 from register.settings import Settings, read_settings
@@ -99,12 +100,22 @@ def project(database: Database, store: Store, stop: threading.Event) -> None:
 
 
 def _build(database: Database, store: Store, stop: threading.Event) -> None:
-    """Build the register by whole streams when it must be, or when that is much quicker than to follow."""
+    """Build the register by whole streams when it must be, or when that is much quicker than to follow.
+
+    Beside tables of a newer form it waits: those are a newer program's to follow.
+    """
+    told = False
     while not stop.is_set():
         try:
             built = bring_to_form(database, store, processes=len(os.sched_getaffinity(0)))
         except RebuildRunningError:
             stop.wait(PAUSE)
+            continue
+        except OtherFormError as error:
+            if not told:
+                _log.error("The register is not followed from here: %s", error)
+            told = True
+            stop.wait(UNREADABLE_PAUSE)
             continue
         if built is not None:
             _log.info("The register was built anew in today's form; it rests on position %s", built.position)

@@ -160,13 +160,13 @@ class Standby:
         try:
             with self._primary.connect() as primary:
                 there = self._questions.position(primary) or 0
-                # A standby may know of a commit a moment sooner than the primary shows it, hence the lesser of both.
-                common = min(position, there)
-                told = self._questions.event_at(primary, common)
+                # Where the standby is, also when that is further: whatever its register rests on stands in the event
+                # store of the primary already, or is what a lost primary took along.
+                told = self._questions.event_at(primary, position)
         except sa.exc.SQLAlchemyError:
             return
         self._past.append(there)
-        self._same = told == self._questions.event_at(standby, common)
+        self._same = told == self._questions.event_at(standby, position)
 
     def close(self) -> None:
         """Let go of its connections."""

@@ -22,10 +22,11 @@ _QUALIFIED: Final = re.compile(rf'(?<![\w."])"?{SCHEMA}"?(?=\.)')
 
 
 class OtherFormError(Exception):
-    """The tables are of a form from which this program cannot answer; they are being built anew."""
+    """The tables are of a form that this program cannot answer from, or may not write into."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"the register's tables are of form {version}; they are being built anew in form {VERSION}")
+        what = "this program is older than they are" if version > VERSION else "they are being built anew"
+        super().__init__(f"the register's tables are of form {version}, this program's are of form {VERSION}: {what}")
         self.version = version
 
 
@@ -41,6 +42,13 @@ def form_of(connection: Connection, schema: str = SCHEMA) -> int:
 def check_answering(version: int) -> None:
     """Raise :class:`OtherFormError` for a form from which the queries of this program cannot answer."""
     if version != VERSION and version not in ANSWERS_FROM:
+        raise OtherFormError(version)
+
+
+def check_following(connection: Connection) -> None:
+    """Raise :class:`OtherFormError` for tables of any other form than what this program writes."""
+    (version,) = connection.execute("SELECT version FROM projection.form").fetchone() or (0,)
+    if version != VERSION:
         raise OtherFormError(version)
 
 

@@ -114,23 +114,25 @@ def begin(connection: Connection) -> None:
 def lock(connection: Connection, mine: Collection[int]) -> Step | None:
     """What a projector of these parts does next, its rows locked; None: nothing before others have come further.
 
-    Whoever is at one of these parts is waited for: what matters is where it stands then.
+    Whoever is at one of these parts is waited for: what matters is where it stands then. Who finds that they moved lets
+    go of their rows before waiting for others: whoever has those may want these, in the order of parts.
     """
     while True:
-        positions = positions_of(connection)
-        step = next_step(positions, mine)
-        if step is None or lock_step(connection, step):
-            return step
+        step = next_step(positions_of(connection), mine)
+        if step is None:
+            return None
+        with connection.transaction() as attempt:
+            if lock_step(connection, step):
+                return step
+            raise psycopg.Rollback(attempt)
+        connection.execute(_FIRST_ROWS, (array(sorted(ALL)),))
 
 
 def lock_step(connection: Connection, step: Step) -> bool:
-    """Lock the rows of a step; whether its parts all stand where it begins."""
+    """Lock the rows of a step; whether its parts all have one and stand where it begins."""
     query = "SELECT position FROM projection.progress WHERE part = ANY(%s::int2[]) ORDER BY part FOR UPDATE"
     found = [position for (position,) in connection.execute(query, (array(step.parts),))]
-    if len(found) < len(step.parts):
-        connection.execute(_FIRST_ROWS, (array(sorted(ALL)),))
-        return False
-    return all(position == step.after for position in found)
+    return len(found) == len(step.parts) and all(position == step.after for position in found)
 
 
 def next_step(positions: Mapping[int, int], mine: Collection[int]) -> Step | None:

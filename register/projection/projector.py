@@ -43,6 +43,7 @@ from register.projection.chronicle import Change, Chronicle
 from register.projection.copying import array, copy, copy_rendered, for_copy, written_days
 from register.projection.coverage import NewAddresses, follow_coverage, leave_new_addresses, take_new_addresses
 from register.projection.deficiencies import follow_deficiencies, note_options
+from register.projection.forms import check_following
 from register.projection.links import streams_with
 from register.projection.parts import (
     ALL,
@@ -113,10 +114,12 @@ def follow(
     """Take the next events of these parts, none behind ``upto``, into the tables, in one transaction.
 
     How many positions that were; 0: there is nothing new, or other parts must come further first. Raises
-    :class:`RivalProjectorError` when a rival moved a position.
+    :class:`RivalProjectorError` when a rival moved a position, ``OtherFormError`` for tables of another form, which a
+    program of another host may have put in place.
     """
     with connection.transaction():
         begin(connection)
+        check_following(connection)
         step = lock(connection, parts)
         if step is None:
             return 0
@@ -128,6 +131,7 @@ def follow(
     # Without the locks so far: who waits for them may hold those that are wanted now.
     with connection.transaction():
         begin(connection)
+        check_following(connection)
         step = Step(frozenset(PERSONS), step.after, None)
         if not lock_step(connection, step):
             return 0

@@ -21,7 +21,7 @@ from psycopg import sql
 from register.database import Database
 from register.jobs import Queue
 from register.projection.comparing import AS_OF, AT_ONCE, Difference, differences
-from register.projection.forms import constraints, form_of, look_into, make_tables
+from register.projection.forms import OtherFormError, constraints, form_of, look_into, make_tables
 from register.projection.helping import Helper, Step, Turn, crew, laid_out, lay_out, left, turns, watched
 from register.projection.loading import BARE, Connection, ranges, shares
 from register.projection.parts import COMMON, hold_still, is_level, position_of, positions_of
@@ -103,12 +103,16 @@ def rebuild(
 
 
 def bring_to_form(database: Database, store: Store, *, processes: int = 1) -> Rebuilt | None:
-    """Build the tables anew when they are of another form than this program's, or empty and far behind; None: neither.
+    """Build the tables anew when they are of an older form than this program's, or empty and far behind; None: neither.
 
-    Raises :class:`RebuildRunningError`.
+    Raises :class:`RebuildRunningError`, and ``OtherFormError`` for tables of a newer form: two hosts whose programs
+    differ would take them from each other for ever. Only ``cvr rebuild``, on purpose, goes back to an older form.
     """
     with database.psycopg() as connection:
-        if form_of(connection) == VERSION and (position_of(connection) > 0 or store.head() < WORTH_LOADING):
+        form = form_of(connection)
+        if form > VERSION:
+            raise OtherFormError(form)
+        if form == VERSION and (position_of(connection) > 0 or store.head() < WORTH_LOADING):
             return None
     return rebuild(database, store, processes=processes)
 

@@ -20,13 +20,25 @@ from register.law.events import Annulment, AnyData, Death, Event
 from register.projection import rebuild as building
 from register.projection.comparing import AS_OF, AT_ONCE
 from register.projection.following import Follower, Obstacle, StoppedError
-from register.projection.parts import ALL, COMMON, PERSONS, deal, is_level, part_of, position_of, positions_of
+from register.projection.parts import (
+    ALL,
+    COMMON,
+    PERSONS,
+    Step,
+    deal,
+    is_level,
+    lock,
+    part_of,
+    position_of,
+    positions_of,
+)
 from register.projection.projector import follow
 from register.projection.rebuild import bring_to_form, rebuild
 from register.projection.seats import SEATS, Seat
 from register.projection.tables import metadata
 from register.rehearsal.bench.ground import fill
 from register.store import Store
+from tests.flows.conftest import until
 from tests.projection.test_projector import NOW, Authorities, citizen, lives, replaced
 from tests.projection.test_rebuild import held
 from tests.projection.test_unreadable import damage
@@ -185,6 +197,42 @@ def test_a_rebuild_beside_parts_that_stand_apart_brings_them_to_one_position(dat
         found = rebuild(database, store)
         assert (found.differences, found.switched, found.position) == ([], True, store.head())
         assert is_level(positions_of(connection))
+
+
+def test_who_finds_its_parts_moved_holds_no_row_while_it_waits_for_other_parts(database: Database) -> None:
+    """Given one who waits for a part that then goes ahead, then whoever has the parts it wants next can have that one.
+
+    Otherwise each would wait for the other when all parts are wanted together, and one of them would be ended.
+    """
+    wanted = "SELECT FROM projection.progress WHERE part = %s FOR UPDATE"
+    with (
+        database.psycopg() as onlooker, database.psycopg() as first,
+        database.psycopg() as second, database.psycopg() as third,
+    ):  # fmt: skip
+        onlooker.execute("INSERT INTO projection.progress SELECT n, CASE n WHEN 9 THEN 3 ELSE 5 END"
+                         " FROM generate_series(0, 16) n ON CONFLICT (part) DO UPDATE SET position = excluded.position")  # fmt: skip
+        onlooker.commit()
+        second.execute(wanted, (8,))
+        third.execute(wanted, (9,))
+        found: list[Step | None] = []
+        waiter = threading.Thread(target=lambda: found.append(lock(first, PERSONS)))
+        waiter.start()
+        until(lambda: _waits_for(onlooker, first, third))
+        third.execute("UPDATE projection.progress SET position = 6 WHERE part = 9")
+        third.commit()
+        until(lambda: _waits_for(onlooker, first, second))
+        second.execute(f"{wanted} NOWAIT", (9,))
+        second.rollback()
+        waiter.join(30)
+        assert found == [Step(frozenset(PERSONS) - {9}, 5, 6)]
+
+
+def _waits_for(
+    onlooker: psycopg.Connection[Any], one: psycopg.Connection[Any], other: psycopg.Connection[Any]
+) -> bool:
+    query = "SELECT %s = ANY(pg_blocking_pids(%s))"
+    with onlooker.transaction():
+        return onlooker.execute(query, (other.info.backend_pid, one.info.backend_pid)).fetchone() == (True,)
 
 
 def take_turns(*followers: Follower) -> None:

@@ -36,7 +36,7 @@ from register.projection.forms import OtherFormError, form_of, look_into, make_t
 from register.projection.loading import BARE, Alone, Loader, linked_streams, ranges, shares
 from register.projection.projector import follow, position_of
 from register.projection.punctuality import PAPERS, paper_id
-from register.projection.rebuild import NEXT, RebuildRunningError, discard, rebuild
+from register.projection.rebuild import NEXT, RebuildRunningError, bring_to_form, discard, rebuild
 from register.projection.rolls import freeze
 from register.projection.tables import VERSION, metadata
 from register.rehearsal.generate import Feed
@@ -388,3 +388,18 @@ def test_who_has_begun_to_read_reads_to_the_end_and_others_beside(database: Data
         assert queries.counts(reading, date(2026, 5, 1), position) == {"10049": 5}
     builder.join()
     assert done == [True]
+
+
+def test_tables_of_a_newer_form_are_neither_followed_nor_taken_back(database: Database, store: Store) -> None:
+    """Given that another host's newer program put its tables in place, then an older projector leaves them alone."""
+    country(database, store)
+    with database.psycopg() as connection:
+        follow(connection, store, limit=1)
+        connection.execute("UPDATE projection.form SET version = version + 1")
+        before = held(connection)
+        connection.commit()
+        with pytest.raises(OtherFormError, match="this program is older"):
+            follow(connection, store)
+        with pytest.raises(OtherFormError, match="this program is older"):
+            bring_to_form(database, store)
+        assert held(connection) == before
