@@ -209,8 +209,10 @@ def test_who_finds_its_parts_moved_holds_no_row_while_it_waits_for_other_parts(d
         database.psycopg() as onlooker, database.psycopg() as first,
         database.psycopg() as second, database.psycopg() as third,
     ):  # fmt: skip
-        onlooker.execute("INSERT INTO projection.progress SELECT n, CASE n WHEN 9 THEN 3 ELSE 5 END"
-                         " FROM generate_series(0, 16) n ON CONFLICT (part) DO UPDATE SET position = excluded.position")  # fmt: skip
+        onlooker.execute(
+            "INSERT INTO projection.progress SELECT n, CASE n WHEN 9 THEN 3 ELSE 5 END FROM generate_series(0, 16) n"
+            " ON CONFLICT (part) DO UPDATE SET position = excluded.position"
+        )
         onlooker.commit()
         second.execute(wanted, (8,))
         third.execute(wanted, (9,))
@@ -227,9 +229,7 @@ def test_who_finds_its_parts_moved_holds_no_row_while_it_waits_for_other_parts(d
         assert found == [Step(frozenset(PERSONS) - {9}, 5, 6)]
 
 
-def _waits_for(
-    onlooker: psycopg.Connection[Any], one: psycopg.Connection[Any], other: psycopg.Connection[Any]
-) -> bool:
+def _waits_for(onlooker: psycopg.Connection[Any], one: psycopg.Connection[Any], other: psycopg.Connection[Any]) -> bool:
     query = "SELECT %s = ANY(pg_blocking_pids(%s))"
     with onlooker.transaction():
         return onlooker.execute(query, (other.info.backend_pid, one.info.backend_pid)).fetchone() == (True,)
