@@ -25,7 +25,7 @@ _SIGNS: Final = {"only-a": "-", "only-b": "+", "changed": "~"}
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(help="An excerpt in CSV, JSON, XLSX or Parquet.")],
+    a: Annotated[Path, typer.Argument(help="An excerpt in CSV, JSON, XLSX, Parquet or VRI.")],
     b: Annotated[Path, typer.Argument(help="Another one, in any of these.")],
     *,
     explained: Annotated[

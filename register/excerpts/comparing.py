@@ -33,6 +33,8 @@ _KEYS: Final = (("jmb",), (*_NAMES, "born_on"))
 _ALIKE: Final = 2
 _SHEET: Final = "xl/worksheets/sheet1.xml"
 _STRINGS: Final = "xl/sharedStrings.xml"
+_VRI: Final = ".vri.json"
+_SIDECAR: Final = ".vri.sidecar.json"
 _SPACE: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 Row = Mapping[str, str]
@@ -160,10 +162,10 @@ def _differing(a: Row, b: Row, compared: Key) -> dict[str, tuple[str, str]]:
 
 
 def read_sheet(path: Path) -> Sheet:
-    """Read an excerpt in CSV, JSON, XLSX or Parquet, by the ending of its name.
+    """Read an excerpt in CSV, JSON, XLSX, Parquet or VRI (with its sidecar beside it), by the ending of its name.
 
-    Raises :class:`UnreadableError` for what is none. A PDF and VRI are not read: a page tells lines, not columns, and
-    VRI has no place for some of them; both have a CSV of the same rows.
+    Raises :class:`UnreadableError` for what is none. A PDF is not read: a page tells lines, not columns, and has a CSV
+    of the same rows.
     """
     try:
         content = path.read_bytes()
@@ -177,9 +179,13 @@ def read_sheet(path: Path) -> Sheet:
                 sheet = _sheet(list(_xlsx(content)))
             case "parquet":
                 sheet = _parquet(content)
+            case "vri" if path.name.endswith(_VRI):
+                sheet = _vri(content, path.with_name(path.name.removesuffix(_VRI) + _SIDECAR).read_bytes())
             case _:
-                raise UnreadableError("only CSV, JSON, XLSX and Parquet are read; take one of these of the same list")
-    except (OSError, UnicodeDecodeError, csv.Error, msgspec.MsgspecError, BadZipFile, ET.ParseError, KeyError) as error:
+                raise UnreadableError(
+                    "only CSV, JSON, XLSX, Parquet and VRI are read; take one of these of the same list"
+                )
+    except (OSError, csv.Error, BadZipFile, ET.ParseError, ValueError, LookupError, TypeError) as error:
         raise UnreadableError(f"{path.name} cannot be read as an excerpt ({type(error).__name__})") from error
     return sheet
 
@@ -213,6 +219,27 @@ def _json(content: bytes) -> Sheet:
     document = msgspec.json.decode(content, type=dict[str, Any])
     rows = [{name: "" if value is None else str(value) for name, value in row.items()} for row in document["rows"]]
     return _sheet(rows, document["columns"], document["head"]["position"], document["rows_sha256"])
+
+
+def _vri(content: bytes, beside: bytes) -> Sheet:
+    """The rows of a VRI file, with what VRI has no place for from the sidecar that names its digest."""
+    sidecar = msgspec.json.decode(beside, type=dict[str, Any])
+    if sidecar["vri_sha256"] != sha256(content).hexdigest():
+        raise UnreadableError("the sidecar is another VRI file's")
+    records = msgspec.json.decode(content, type=dict[str, Any])["VoterRecord"]
+    rows = []
+    for record, others in zip(records, sidecar["rows"], strict=True):
+        voter = record["Voter"]
+        name = voter["Name"]
+        said = {
+            "surname": name["LastName"],
+            "given_name": name["FirstName"],
+            "parent_name": name["MiddleName"][0],
+            "born_on": voter["DateOfBirth"],
+        }
+        values = {column: said.get(column, others.get(column)) for column in sidecar["columns"]}
+        rows.append({column: "" if value is None else str(value) for column, value in values.items()})
+    return _sheet(rows, sidecar["columns"], sidecar["head"]["position"], sidecar["rows_sha256"])
 
 
 def _parquet(content: bytes) -> Sheet:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from itertools import groupby
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 from psycopg.types.json import Json
 
 from register.law.alphabet import fold
@@ -211,23 +212,36 @@ def _insert(connection: Connection, rows: Iterable[Row]) -> None:
     copy(connection, "coverage", for_copy(COVERAGE_COLUMNS), to_copy)
 
 
+_ADDRESSES: Final = sql.SQL(
+    """
+    SELECT municipality, address_key, min(lower(known)) FROM projection.stretch
+    WHERE municipality IS NOT NULL AND address_key IS NOT NULL AND abs(hashtext(municipality) % {}) = {}
+    GROUP BY 1, 2 ORDER BY 1, 2
+    """
+)
+_PAGE: Final = "FETCH 5000 FROM addresses"
+
+
 def cover_whole(connection: Connection, store: Store, upto: int, share: int, shares: int) -> int:
     """Cover every address the stretches have, at every position up to ``upto``; how many addresses.
 
     For a fresh table. ``share`` of ``shares``: the municipalities are dealt out among so many calls.
     """
-    found = connection.execute(
-        """
-        SELECT municipality, address_key, min(lower(known)) FROM projection.stretch
-        WHERE municipality IS NOT NULL AND address_key IS NOT NULL AND abs(hashtext(municipality) %% %s) = %s
-        GROUP BY 1, 2 ORDER BY 1, 2
-        """,
-        (shares, share),
-    ).fetchall()
-    for municipality, addresses in groupby(found, itemgetter(0)):
-        events = [e for events in _stations(connection, store, municipality, upto).values() for e in events]
-        _insert_spans(connection, municipality, _Histories(municipality, events), addresses)
-    return len(found)
+    asked, found = _ADDRESSES.format(sql.Literal(shares), sql.Literal(share)), 0
+    with connection.transaction():
+        connection.execute(sql.SQL("DECLARE addresses NO SCROLL CURSOR FOR ") + asked)
+        for municipality, addresses in groupby(_fetched(connection), itemgetter(0)):
+            events = [e for events in _stations(connection, store, municipality, upto).values() for e in events]
+            whole = list(addresses)  # of one municipality: no page can be fetched while rows are copied
+            _insert_spans(connection, municipality, _Histories(municipality, events), whole)
+            found += len(whole)
+        connection.execute("CLOSE addresses")
+    return found
+
+
+def _fetched(connection: Connection) -> Iterator[tuple[str, str, int]]:
+    while page := connection.execute(_PAGE).fetchall():
+        yield from page
 
 
 class _Histories:

@@ -278,6 +278,12 @@ def moves(connection: Connection, on: date, after: int, upto: int) -> list[tuple
     return [(a, b, n) for a, b, n in connection.execute(query)]
 
 
+def _before(instant: datetime) -> ColumnElement[int]:
+    """The last position recorded before an instant."""
+    at = sa.cast(instant, sa.DateTime(timezone=True)) - sa.text("interval '1 microsecond'")
+    return sa.cast(func.store.position_at(at), sa.BigInteger)
+
+
 def audit_page(
     connection: Connection,
     known: int,
@@ -310,10 +316,11 @@ def audit_page(
             query = query.where(column == value)
     if who is not None:
         query = query.where(audit_entry.c.person.in_(list(who)))
+    # Instants rise with positions, by which there is an index.
     if recorded_from is not None:
-        query = query.where(audit_entry.c.recorded_at >= recorded_from)
+        query = query.where(audit_entry.c.position > _before(recorded_from))
     if recorded_to is not None:
-        query = query.where(audit_entry.c.recorded_at < recorded_to)
+        query = query.where(audit_entry.c.position <= _before(recorded_to))
     query = query.order_by(audit_entry.c.position, audit_entry.c.person, audit_entry.c.part)
     if limit is not None:
         query = query.limit(limit + 1)

@@ -113,11 +113,29 @@ def test_the_same_list_is_the_same_in_every_format(
         assert (b.position, b.rows_sha256) == (1234567, a.rows_sha256)
 
 
+def test_a_vri_file_is_read_with_the_sidecar_that_names_it(
+    head: Heads, rows: Callable[..., list[ListRow]], tmp_path: Path
+) -> None:
+    draw_list(head(), rows(40), ["csv", "vri"], tmp_path)
+    stem = tmp_path / head().name
+    vri, beside = stem.with_suffix(".vri.json"), stem.with_suffix(".vri.sidecar.json")
+    a, b = read_sheet(stem.with_suffix(".csv")), read_sheet(vri)
+    assert (a.columns, a.rows, a.rows_sha256) == (b.columns, b.rows, b.rows_sha256)
+    assert b.position == 1234567
+    vri.write_bytes(vri.read_bytes().replace(b"1", b"2", 1))
+    with pytest.raises(UnreadableError, match="another VRI file's"):
+        read_sheet(vri)
+    beside.unlink()
+    with pytest.raises(UnreadableError, match="FileNotFoundError"):
+        read_sheet(vri)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
         ("a.csv", b"no,surname\n1\n"), ("a.csv", b"\xff\xfe"), ("a.json", b"{}"), ("a.xlsx", b"PK"), ("a.pdf", b"%PDF"),
         ("a.json", b'{"rows":[{"a":1},{"b":2}],"columns":["a"],"head":{"position":1},"rows_sha256":""}'),
+        ("a.json", b'{"rows":[],"columns":[],"head":[],"rows_sha256":""}'), ("a.json", b'{"rows":1}'),
     ],
 )  # fmt: skip
 def test_what_is_no_excerpt_is_said_to_be_none_and_nothing_of_it_is_repeated(

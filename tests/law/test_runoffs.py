@@ -13,12 +13,19 @@ import pytest
 from register.law.rolls import roll_of
 from register.law.runoffs import Change, changes, runoff_of, stand_again
 from tests.law.situations import (
+    AMRA as NUMBER,
+)
+from tests.law.situations import (
     AMRA_IN_BIHAC,
     BIHAC,
     CEC,
+    NEW_NUMBER,
     TUZLA,
     Sent,
+    bar_ended,
     barred,
+    capacity_restored,
+    capacity_withdrawn,
     citizen,
     citizenship_ended,
     death,
@@ -26,6 +33,7 @@ from tests.law.situations import (
     lives_in,
     personal_data,
     recorded,
+    replaced_by,
     reported_deceased,
     taken_back,
 )
@@ -103,6 +111,23 @@ SITUATIONS = [
     ),
     Between("a resident of whom the registry office reports too late that she is a citizen",
             [lives_in(BIHAC, "1.5.1998")], [citizen()], True, ("added", (), (3,))),
+    Between(
+        "her capacity is restored between the rounds: she is recorded again (Art. 3.2)",
+        [*AMRA_IN_BIHAC, capacity_withdrawn("1.2.2024")], [capacity_restored("9.10.2024")], True, ("added", (), (5,)),
+    ),
+    Between(
+        "a bar ends between the rounds, as was known before",
+        [*AMRA_IN_BIHAC, barred("1.7", "1.2.2024").under("bar"), bar_ended("bar", "15.10.2024")], [], True,
+        ("added", (), (4,)),
+    ),
+    Between(
+        "a bar ends after the second round",
+        [*AMRA_IN_BIHAC, barred("1.7", "1.2.2024").under("bar")], [bar_ended("bar", "28.10.2024")], stands=False,
+    ),
+    Between(
+        "she turns out to have come of age between the rounds only",
+        AMRA_IN_BIHAC, [personal_data("9.10.2024", born="10.10.2006")], False, ("removed", ("under-age",), (4,)),
+    ),
 ]  # fmt: skip
 
 
@@ -113,3 +138,53 @@ def test_what_becomes_of_a_voter_between_two_rounds(case: Between) -> None:
     expected = [] if case.change is None else [case.change]
     assert [(each.kind, each.grounds, each.events) for each in told] == expected
     assert all(each.entry.municipality == BIHAC for each in told), "she stands where she stood"
+
+
+#: Her two numbers; the stream of the one is less, or that of the other.
+LEAST_FIRST = {NUMBER: UUID(int=1), NEW_NUMBER: UUID(int=2)}
+LEAST_LAST = {NUMBER: UUID(int=2), NEW_NUMBER: UUID(int=1)}
+AUTHORITY = f"residence-authority:{BIHAC}"
+LINK = replaced_by(NEW_NUMBER, "1.6.2010").under("link")
+OTHER_IN_BIHAC = (citizen(jmb=NEW_NUMBER).under("other"), lives_in(BIHAC, "1.5.1998", jmb=NEW_NUMBER))
+#: Known before, come since, and the rolls of the two rounds: how many stand on each.
+NUMBERS = {
+    "two voters are found to be one": ([*AMRA_IN_BIHAC, *OTHER_IN_BIHAC], [LINK], 2, 1),
+    "one voter is found to be two": (
+        [*AMRA_IN_BIHAC, *OTHER_IN_BIHAC, LINK], [taken_back("link", by=AUTHORITY)], 1, 2,
+    ),
+    "one voter is found to be two, of whom one has another day of birth": (
+        [*AMRA_IN_BIHAC, *OTHER_IN_BIHAC, LINK], [citizen(jmb=NEW_NUMBER, born="2.5.1980")], 1, 2,
+    ),
+    "a link that linked nothing until a record was corrected": (
+        [*AMRA_IN_BIHAC, citizen(jmb=NEW_NUMBER, born="2.5.1980").under("wrong"), *OTHER_IN_BIHAC[1:], LINK],
+        [citizen(jmb=NEW_NUMBER).under("right"), taken_back("wrong", by=REGISTRY)], 2, 1,
+    ),
+    "a number of which nothing else was known is another person's": (
+        [*AMRA_IN_BIHAC, LINK], [taken_back("link", by=AUTHORITY)], 1, 1,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("about", [LEAST_FIRST, LEAST_LAST], ids=["least first", "least last"])
+@pytest.mark.parametrize("situation", NUMBERS)
+def test_numbers_that_are_joined_or_parted_between_two_rounds(situation: str, about: dict[str, UUID]) -> None:
+    known, since, before, after = NUMBERS[situation]
+    events = [
+        msgspec.structs.replace(e, position=e.position + (e.position > len(known)))
+        for e in recorded([*known, *since], about=about)
+    ]
+    conclusion = len(known) + 1
+    terms = runoff_of(roll_of(GENERAL, COVERAGE), conclusion, SECOND)
+    streams = {stream: [e for e in events if e.stream == stream] for stream in sorted(about.values())}
+    streams = {stream: its for stream, its in streams.items() if its}
+    earlier = {s: [e for e in its if e.position < conclusion] for s, its in streams.items()}
+    # With nothing come since, the second roll is the first.
+    first = dict(stand_again({s: its for s, its in earlier.items() if its}, terms, COVERAGE.__getitem__))
+    second = dict(stand_again(streams, terms, COVERAGE.__getitem__))
+    assert (len(first), len(second)) == (before, after)
+    told = list(changes(streams, terms, COVERAGE.__getitem__))
+    assert {each.person for each in told if each.kind == "removed"} == first.keys() - second.keys()
+    assert {each.person for each in told if each.kind == "added"} == second.keys() - first.keys()
+    for each in told:
+        assert each.events, f"{each.kind} without an event that explains it"
+        assert all(position > conclusion for position in each.events)

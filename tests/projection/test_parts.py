@@ -210,10 +210,8 @@ def test_who_finds_its_parts_moved_holds_no_row_while_it_waits_for_other_parts(d
         database.psycopg() as second, database.psycopg() as third,
     ):  # fmt: skip
         onlooker.execute(
-            """
-            INSERT INTO projection.progress SELECT n, CASE n WHEN 9 THEN 3 ELSE 5 END FROM generate_series(0, 16) n
-            ON CONFLICT (part) DO UPDATE SET position = excluded.position
-            """
+            "INSERT INTO projection.progress SELECT n, CASE n WHEN 9 THEN 3 ELSE 5 END FROM generate_series(0, 16) n"
+            " ON CONFLICT (part) DO UPDATE SET position = excluded.position"
         )
         onlooker.commit()
         second.execute(wanted, (8,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from register.database import Database
 from register.excerpts.standing import place_of
 from register.projection import differences, queries
 from register.projection.projector import follow
-from register.rehearsal.bench.ground import fill
+from register.rehearsal.bench.ground import NOW, fill
 from register.store import Store
 
 ON = date(2026, 6, 1)
@@ -108,6 +108,7 @@ def test_no_read_goes_through_the_nation(register: Asked) -> None:
         "audit by person": lambda: audit(who=[who]),
         "audit": audit,
         "audit of a municipality": lambda: audit(municipality=municipality),
+        "audit of an hour": lambda: audit(recorded_from=NOW, recorded_to=NOW + timedelta(hours=1)),
         "place on a roll": lambda: place_of(connection, "o-26", who),
         "difference": lambda: differences.differences(connection, span, municipality=None, after=None, limit=10),
     }
