@@ -163,7 +163,8 @@ async def read_accounts(
     """Voters by municipality, list, station, option and entity, or by unit; adding up to the roll, the remainder is 0.
 
     By unit: level, unit and option; the units of each level, with those who vote in none of it, add up to the roll.
-    Everyone but the CEC and auditors sees cells of 1 to 4 as ``<5``, and null where a cell would give one of them away.
+    Everyone but the CEC and auditors sees cells of 1 to 4 as ``<5``, and null where a cell would give one of them away;
+    of a run-off no cells, but the total: beside those of the first round they would tell of single voters.
     """
 
     def work(connection: sa.Connection, _: int) -> RollAccounts:
@@ -178,7 +179,7 @@ async def read_accounts(
     except BusyError:
         raise problems.NotReadyError("Others are waiting for counts", retry_after=5) from None
     exact = caller is not None and caller.role in _EXACT
-    shown: Mapping[Cell, Shown] = found.cells if exact else found.shown
+    shown: Mapping[Cell, Shown] = found.cells if exact else found.shown or {}
     remainder = found.voters - sum(found.cells.values())
     items = [cell._asdict() | {"voters": count} for cell, count in shown.items()]
     if by == "unit":

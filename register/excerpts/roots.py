@@ -6,7 +6,7 @@ again finds it in the event of the first drawing. It is never taken from a clock
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
@@ -71,8 +71,12 @@ class ShownList(NamedTuple):
 
 def drawings(connection: sa.Connection, store: Store, election: str) -> list[Drawing]:
     """The drawings of an election's lists, in order."""
+    return _drawings(store, election, _streams(connection))
+
+
+def _drawings(store: Store, election: str, streams: Collection[UUID]) -> list[Drawing]:
     found: list[Drawing] = []
-    for events in store.streams(_streams(connection)).values():
+    for events in store.streams(streams).values():
         certified = any(isinstance(event.data, ExcerptCertified) for event in events)
         drawn = ((event.position, event.data) for event in events if isinstance(event.data, ExcerptDrawn))
         found += [Drawing(position, data, certified) for position, data in drawn if data.election == election]
@@ -134,9 +138,10 @@ def settle(
             if each.name not in made or known not in (None, made[each.name][0].secret):
                 made[each.name] = _planted(each, known or entropy(SECRET_BYTES).hex(), csv_of(each), counts)
 
-    plant(_secrets(drawings(connection, store, drawn.election)))  # the long part, before others have to wait
+    before = set(_streams(connection))
+    plant(_secrets(_drawings(store, drawn.election, before)))  # the long part, before others have to wait
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK, sa.func.hashtext(drawn.election))))
-    plant(_secrets(drawings(connection, store, drawn.election)))
+    plant(_secrets(_drawings(store, drawn.election, set(_streams(connection)) - before)))
     return ExcerptDrawn(
         excerpt=drawn.excerpt,
         election=drawn.election,
@@ -154,7 +159,9 @@ def csv_on_disk(read: Callable[[str], bytes], files: Iterable[ManifestEntry]) ->
     return None if name is None else read(name)
 
 
-def _planted(each: DrawnList, secret: str, csv: bytes, counts: Mapping[ListName, Shown]) -> tuple[DrawnList, ListRoot]:
+def _planted(
+    each: DrawnList, secret: str, csv: bytes, counts: Mapping[ListName, Shown] | None
+) -> tuple[DrawnList, ListRoot]:
     size, root = tree_of(bytes.fromhex(secret), lines_of(csv))
     if size != each.rows:
         raise ValueError("a list has as many lines as rows")
@@ -165,18 +172,23 @@ def _planted(each: DrawnList, secret: str, csv: bytes, counts: Mapping[ListName,
     )
 
 
-def shown_rows(name: str, rows: int, counts: Mapping[ListName, Shown]) -> int | None:
+def shown_rows(name: str, rows: int, counts: Mapping[ListName, Shown] | None) -> int | None:
     """How many voters stand on a list, if everyone may know: where the accounts of the roll tell everyone the same."""
     place = parts_of(name)
-    if place.kind not in _COUNTED:
+    if place.kind not in _COUNTED or counts is None:
         return None
     return rows if counts.get(place, 0) == rows else None
 
 
-def _counts(connection: sa.Connection, election: str) -> dict[ListName, Shown]:
-    """What everyone sees of each list that is counted by itself; empty while the roll is not frozen."""
+def _counts(connection: sa.Connection, election: str) -> dict[ListName, Shown] | None:
+    """What everyone sees of each list that is counted by itself; empty while the roll is not frozen.
+
+    None of a run-off, of whose lists nobody is told how many voters they have.
+    """
     accounts = roll_accounts(connection, election)
-    return {} if accounts is None else sums(accounts.shown, _list_of)
+    if accounts is None:
+        return {}
+    return None if accounts.shown is None else sums(accounts.shown, _list_of)
 
 
 def _list_of(cell: Cell) -> ListName:

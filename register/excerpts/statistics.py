@@ -53,7 +53,7 @@ def statistics_rows(
     accounts = roll_accounts(connection, called.election)
     if accounts is None:
         raise LookupError(called.election)
-    return counted_rows(called, municipalities, within, accounts.shown, _exact(connection, called.election))
+    return counted_rows(called, municipalities, within, accounts.shown or {}, _exact(connection, called.election))
 
 
 def counted_rows(
@@ -63,7 +63,14 @@ def counted_rows(
     accounts: Mapping[Cell, Shown],
     exact: Mapping[Counted, tuple[int, int]],
 ) -> Iterator[CountRow]:
-    """The same lines. ``accounts``: cells as everyone sees them; ``exact``: women and men as they are."""
+    """The same lines. ``accounts``: cells as everyone sees them; ``exact``: women and men as they are.
+
+    Of a run-off, whose cells nobody is shown, the one line of the country, with the voters alone.
+    """
+    if called.runoff_of is not None:
+        if within is None:
+            yield _whole(sum(women + men for women, men in exact.values()))
+        return
     totals = sums(accounts, counted)
     shown = {of: _by_sex(total, exact.get(of, (0, 0))) for of, total in totals.items()}
     here = {of: cell for of, cell in shown.items() if within in (None, of.municipality)}
@@ -90,6 +97,20 @@ def counted_rows(
                 men=_text(count.men),
                 voters=_text(count.voters),
             )
+
+
+def _whole(voters: int) -> CountRow:
+    return CountRow(
+        no=1,
+        level="country",
+        unit="",
+        municipality="",
+        polling_station="",
+        list="",
+        women="",
+        men="",
+        voters=str(voters),
+    )
 
 
 def counted(cell: Cell) -> Counted:

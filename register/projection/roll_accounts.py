@@ -1,7 +1,9 @@
 """The accounts of a frozen roll: its voters in cells, as they are, and as everyone may see them (Art. 3.1, 3.6 e).
 
 One function guards one set of cells. Whatever else is shown of a roll is a sum of cells as everyone sees them, so that
-no two places together tell what each of them withholds.
+no two places together tell what each of them withholds. Of a run-off everyone sees the sum alone: its roll is the first
+round's but for a few voters, so that cell by cell, two guarded accounts beside each other would tell of one person's
+death or loss of capacity.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import sqlalchemy as sa
 from register.law.events import ElectionCalled, Entity
 from register.law.territory import LEVELS, Level, Municipality, unit_at
 from register.projection.keeping import Keeper
+from register.projection.tables import election as called_elections
 from register.projection.tables import frozen_roll, roll
 
 #: Counts from 1 to this many less one are not shown.
@@ -41,12 +44,15 @@ class Cell(NamedTuple):
 
 
 class RollAccounts(NamedTuple):
-    """The cells of a roll in order, as they are and as everyone sees them; ``voters``: the rows of the roll."""
+    """The cells of a roll in order, as they are and as everyone sees them; ``voters``: the rows of the roll.
+
+    ``shown`` is None of a run-off, of which everyone sees ``voters`` alone.
+    """
 
     conclusion: int
     voters: int
     cells: Mapping[Cell, int]
-    shown: Mapping[Cell, Shown]
+    shown: Mapping[Cell, Shown] | None
 
 
 def roll_accounts(connection: sa.Connection, election: str) -> RollAccounts | None:
@@ -58,7 +64,8 @@ def roll_accounts(connection: sa.Connection, election: str) -> RollAccounts | No
 
     def count() -> RollAccounts:
         cells = _cells(connection, election)
-        return RollAccounts(int(row.conclusion), int(row.voters), cells, guarded(cells))
+        shown = None if _is_runoff(connection, election) else guarded(cells)
+        return RollAccounts(int(row.conclusion), int(row.voters), cells, shown)
 
     # The digest is over all rows: whichever register they stand in, the counts are the same.
     return KEEPER.once((election, row.conclusion, row.sha256), count)
@@ -69,6 +76,13 @@ def _cells(connection: sa.Connection, election: str) -> dict[Cell, int]:
     query = sa.select(*columns, sa.func.count()).where(roll.c.election == election)
     rows = connection.execute(query.group_by(*columns).order_by(*(c.nulls_first() for c in columns)))
     return {Cell(*row[:-1]): int(row[-1]) for row in rows}
+
+
+def _is_runoff(connection: sa.Connection, election: str) -> bool:
+    called = called_elections.c
+    return (
+        connection.scalar(sa.select(called.called["runoff_of"].astext).where(called.election == election)) is not None
+    )
 
 
 def guarded(counts: Mapping[K, int]) -> dict[K, Shown]:

@@ -152,7 +152,7 @@ def roll_counts(connection: Connection, id: str) -> RollCounts | None:
     Raises ``keeping.BusyError``.
     """
     found = roll_accounts(connection, id)
-    return None if found is None else RollCounts(found.voters, *by_list(found.shown))
+    return None if found is None else RollCounts(found.voters, *by_list(found.shown or {}))
 
 
 def by_list(cells: Mapping[Cell, Shown]) -> tuple[dict[str, Shown], dict[str, dict[str, Shown]]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import register
+from register.acts import elections
 from register.audit.export.writing import export
 from register.excerpts.from_roll import DRAWN_KINDS
 from register.excerpts.printers import Printers
@@ -72,3 +76,26 @@ def test_all_lists_drawn_from_an_export_after_later_events_have_the_bytes_they_h
     terms = ["--municipality", BIHAC, "--format", "csv", *kinds]
     assert elsewhere(tmp_path, "--export", str(history), "--out", str(tmp_path / "one"), *terms)[0] == 0
     assert files_of(commission) == files_of(tmp_path / "one")
+    # The root in the footers is held against the one that was signed; where none was, the command says so.
+    signed = history / "checkpoints.jsonl.gz"
+    kept = [json.loads(line) for line in gzip.decompress(signed.read_bytes()).splitlines()]
+    terms = ["--municipality", BIHAC, "--format", "csv", "--kind", "statistics"]
+    conclusion = system_conclusion(hands)
+    root = next(each["note"].split("\n")[2] for each in kept if each["size"] == conclusion)
+    other = base64.b64encode(bytes(32)).decode()
+    for doctored, status, words in (
+        ([each for each in kept if each["size"] != conclusion], 0, "nobody here signed the root"),
+        ([each | {"note": each["note"].replace(root, other)} for each in kept], 1, "do not give the root signed"),
+    ):
+        signed.write_bytes(gzip.compress("".join(json.dumps(each) + "\n" for each in doctored).encode()))
+        found, said = elsewhere(tmp_path, "--export", str(history), "--out", str(tmp_path / "doctored"), *terms)
+        assert found == status, said
+        assert words in " ".join(said.replace("\u2502", " ").split())
+
+
+def system_conclusion(hands: Hands) -> int:
+    """The position of the conclusion: the size of the tree whose root the lists name."""
+    election = elections.load(hands.system.store, ELECTION)
+    assert election is not None
+    assert election.conclusion is not None
+    return election.conclusion

@@ -12,6 +12,7 @@ from register.audit.export.drawing import draw
 from register.audit.export.lists import Asked
 from register.audit.export.refolding import refold
 from register.audit.verify.rolls import check_rolls
+from register.excerpts.from_roll import DrawnKind
 from register.excerpts.printers import Printers
 from register.excerpts.runs import Wanted
 from register.law.events import (
@@ -156,13 +157,30 @@ async def test_a_runoff_is_the_first_roll_and_explained_changes(  # noqa: PLR091
     assert (await client.get(f"/v1/elections/{ELECTION}/changes", headers=cec)).status_code == 409
     assert (await client.get(f"{PATH}/counterfactual", headers=cec)).status_code == 409
 
+    # The public, which knows the first round's counts, is told nothing that beside them would tell of one voter.
+    for by in ("list", "unit"):
+        public = (await client.get(f"{PATH}/accounts?by={by}")).json()
+        exact = (await client.get(f"{PATH}/accounts?by={by}", headers=hands.bearer("auditor", "Iva"))).json()
+        assert (public["items"], public["total"], public["remainder"]) == ([], 58, 0)
+        assert (bool(exact["items"]), exact["total"], exact["remainder"]) == (True, 58, 0)
+    page = await client.get(f"/elections/{SECOND}")
+    assert page.status_code == 200
+    assert "<table" not in page.text.partition('id="roll"')[2]
+
     # Its lists are drawn like others; verification makes its roll again, and so does an export, elsewhere.
+    kinds: tuple[DrawnKind, ...] = ("polling-station", "statistics")
     with Printers() as printers:
-        run = system.runs.begin(Wanted(election=SECOND, kind="polling-station", formats=("csv", "pdf")), tmp_path / "a")
-        for first in run.batches:
-            system.runs.draw(run, first, printers)
-        assert system.runs.finish(run)
+        for kind in kinds:
+            run = system.runs.begin(Wanted(election=SECOND, kind=kind, formats=("csv", "pdf")), tmp_path / "a")
+            for first in run.batches:
+                system.runs.draw(run, first, printers)
+            assert system.runs.finish(run)
     hands.work()
+    roots = (await client.get(f"{PATH}/lists")).json()["items"]
+    assert roots
+    assert {each["rows"] for each in roots} == {None}
+    (counts,) = (tmp_path / "a").glob("statistics*.csv")
+    assert counts.read_text().splitlines()[1:] == ["1,country,,,,,,,58"]
     with system.database.psycopg() as connection:
         head = system.store.head()
         checked = check_rolls(system.database.dsn, connection, system.store, head, system.municipalities)
@@ -172,7 +190,7 @@ async def test_a_runoff_is_the_first_roll_and_explained_changes(  # noqa: PLR091
     report = refold(folder, system.municipalities, **quiet)  # type: ignore[arg-type]
     assert report.ok, report
     drawn = draw(
-        folder, SECOND, Asked(("polling-station",), ("csv", "pdf"), ("latin",)), tmp_path / "b", read_reference(),
+        folder, SECOND, Asked(kinds, ("csv", "pdf"), ("latin",)), tmp_path / "b", read_reference(),
         reference="", **quiet,  # type: ignore[arg-type]
     )  # fmt: skip
     assert not drawn.findings

@@ -83,7 +83,7 @@ def draw(
     of = elections.get(election)
     if of is None:
         raise NotThereError(f"in this export no election {election!r} is concluded")
-    basis = _basis(folder, index, of, stations)
+    basis, signed = _basis(folder, index, of, stations)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
@@ -107,7 +107,7 @@ def draw(
         findings.add("the roll on record is not the one the events give", of.frozen[0])
     if not tally.failures:
         write_manifest(out, tally.entries)
-    return Drawn(tally.entries, tally.failures, rows, compared, findings, _notes(of, reference))
+    return Drawn(tally.entries, tally.failures, rows, compared, findings, _notes(of, reference, signed=signed))
 
 
 class Sharer:
@@ -140,10 +140,11 @@ class Sharer:
         self._maker.write(self._place, number)
 
 
-def head_at(folder: Path, index: Index, size: int) -> tuple[str, bytes]:
-    """The log's name, and the root over the first ``size`` public entries.
+def head_at(folder: Path, index: Index, size: int) -> tuple[str, bytes, bool]:
+    """The log's name, the root over the first ``size`` public entries, and whether a checkpoint here says the same.
 
-    Raises :class:`NotThereError` where entries are missing, or another root was signed for this size; NoteError.
+    Who signed that checkpoint is for ``cvr verify --export`` to say. Raises :class:`NotThereError` where entries are
+    missing, or another root was signed for this size; NoteError.
     """
     stack = Stack()
     with (folder / index.entries.file).open("rb") as file:
@@ -152,22 +153,22 @@ def head_at(folder: Path, index: Index, size: int) -> tuple[str, bytes]:
             if not piece or len(piece) % HASH_BYTES:
                 raise NotThereError(f"the export has no public entry of position {stack.size + 1}")
             stack.extend([leaf_hash(piece[at : at + HASH_BYTES]) for at in range(0, len(piece), HASH_BYTES)])
-    origin, root = index.origin, stack.root()
+    origin, root, signed_here = index.origin, stack.root(), False
     decode = msgspec.json.Decoder(_Checkpoint).decode
     with gzip.open(folder / index.checkpoints.file, "rb") as lines:
         for each in map(decode, lines):
             if each.size == size:
                 signed = parse_checkpoint(parse_note(each.note.encode()).text)
-                origin = signed.origin
+                origin, signed_here = signed.origin, True
                 if signed.root != root:
                     raise NotThereError(f"the public entries do not give the root signed for size {size}")
-    return origin, root
+    return origin, root, signed_here
 
 
-def _basis(folder: Path, index: Index, of: Concluded, stations: list[Event]) -> Basis:
-    origin, root = head_at(folder, index, of.conclusion)
+def _basis(folder: Path, index: Index, of: Concluded, stations: list[Event]) -> tuple[Basis, bool]:
+    origin, root, signed = head_at(folder, index, of.conclusion)
     known = live(event for event in stations if event.position < of.conclusion)
-    return Basis(
+    basis = Basis(
         called=of.called,
         conclusion=of.conclusion,
         concluded_on=civil_day(of.concluded_at),
@@ -175,6 +176,7 @@ def _basis(folder: Path, index: Index, of: Concluded, stations: list[Event]) -> 
         log_root=root,
         stations=stations_of(of.called, known),
     )
+    return basis, signed
 
 
 def _held_in(shares: Shares, basis: Basis, asked: Asked) -> set[str]:
@@ -213,7 +215,12 @@ def _is_wanted(asked: Asked, kind: str, each: DrawnList) -> bool:
     return asked.municipality is None or each.name.removesuffix("_cyrillic").split("_")[1] == asked.municipality
 
 
-def _notes(of: Concluded, reference: str) -> list[str]:
-    if of.reference == reference:
-        return []
-    return ["the conclusion names another version of the table of municipalities than the one here"]
+def _notes(of: Concluded, reference: str, *, signed: bool) -> list[str]:
+    notes = []
+    if of.reference != reference:
+        notes.append("the conclusion names another version of the table of municipalities than the one here")
+    if not signed:
+        notes.append("no checkpoint of this export is of the conclusion: nobody here signed the root in the footers")
+    if of.frozen is None:
+        notes.append("the export ends before the digest of the roll was put on record: nothing says it is this one")
+    return notes
