@@ -385,6 +385,7 @@ def test_statistics_tell_no_more_than_the_accounts_of_the_roll(hands: Hands, tmp
     with hands.system.database.engine.connect() as connection:
         accounts = roll_accounts(connection, ELECTION)
     assert accounts is not None
+    assert accounts.shown is not None
     shown = sums(accounts.shown, lambda cell: (cell.municipality, cell.station or "", cell.list))
     told = {
         (line["municipality"], line["polling_station"], line["list"]): line for line in lines if line["level"] == "list"
