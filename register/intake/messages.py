@@ -88,7 +88,7 @@ class DeficiencyRemedied(AboutDeficiency, frozen=True, kw_only=True):
 
 
 class ElectionCalled(Message, frozen=True, kw_only=True):
-    """The CEC called an election, Art. 1.14; ``municipalities`` empty means all."""
+    """The CEC called an election, Art. 1.14; ``municipalities`` empty: all; ``runoff_of`` names the first round."""
 
     TYPE = "ba.cvr.feed.election-called.v1"
     election: str
@@ -98,6 +98,7 @@ class ElectionCalled(Message, frozen=True, kw_only=True):
     called_on: date
     options_until: date | None = None
     municipalities: tuple[MunicipalityCode, ...] = ()
+    runoff_of: str | None = None
 
 
 class ElectionConcluded(Message, frozen=True, kw_only=True):
@@ -211,7 +212,8 @@ def _said(event: Event, authority: str, known: Mapping[int, Event]) -> Message: 
             about = _deficiency(event, known[data.established], authority, known)
             return DeficiencyRemedied(**about, position=data.position)
         case e.ElectionCalled():
-            return ElectionCalled(**msgspec.structs.asdict(data))
+            told = {name: getattr(data, name) for name in ElectionCalled.__struct_fields__}
+            return ElectionCalled(**told)
         case e.ElectionConcluded():
             return ElectionConcluded(election=data.election, position=event.position)
         case e.FirstLoadDeclared():

@@ -30,8 +30,14 @@ def quiet(_step: str, _figures: Figures | None) -> None:
 
 
 def outcome(figures: list[Figures]) -> Outcome:
-    """What the steps did, whatever time it took them."""
-    return {each.step: (each.unit, each.count, each.beside) for each in figures}
+    """What the steps did, whatever time it took them. What was recorded just before a kill is repeated after it."""
+    return {each.step: (each.unit, each.count, _settled(each.beside)) for each in figures}
+
+
+def _settled(beside: dict[str, int]) -> dict[str, int]:
+    if "recorded" not in beside:
+        return beside
+    return {"taken in": beside["recorded"] + beside["repeated"], "refused": beside["refused"]}
 
 
 class Killer:

@@ -55,6 +55,8 @@ def run(ground: Ground, size: int = SIZE) -> Result:
 def _begin_again(connection: Connection) -> None:
     """Empty what both have made; the deficiencies established stay events."""
     for table in (*projection.sorted_tables, *inspection.sorted_tables):
+        if table.name == "form":  # empty or not, they are of today's form
+            continue
         connection.execute(f"TRUNCATE {table.fullname}".encode())
     connection.commit()
 
