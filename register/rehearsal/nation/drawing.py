@@ -76,7 +76,7 @@ def _panel(step: str, unit: str, points: Sequence[tuple[int, float]], low: float
 
     said = [f'<text x="{_LEFT}" y="{_TOP - 12}" font-weight="600">{escape(step)}</text>']
     said.append(
-        f'<text x="{right}" y="{_TOP - 12}" text-anchor="end" fill="{_GREY}">µs a {escape(_singular(unit))}</text>'
+        f'<text x="{right}" y="{_TOP - 12}" text-anchor="end" fill="{_GREY}">µs {escape(_one(unit))}</text>'
     )
     for share in (0.0, 0.5, 1.0):
         _, y = at(10**low, top * share)
@@ -91,15 +91,16 @@ def _panel(step: str, unit: str, points: Sequence[tuple[int, float]], low: float
     for events, cost in points:
         x, y = at(events, cost)
         said.append(f'<circle cx="{x}" cy="{y}" r="3.5" fill="{_LINE}" stroke="#ffffff" stroke-width="1.5">')
-        said.append(f"<title>{events:,} events: {cost:,.1f} µs a {escape(_singular(unit))}</title></circle>")
+        said.append(f"<title>{events:,} events: {cost:,.1f} µs {escape(_one(unit))}</title></circle>")
     x, y = at(*points[-1])
     halo = 'stroke="#ffffff" stroke-width="3" paint-order="stroke"'
     said.append(f'<text x="{x}" y="{y - 8}" text-anchor="end" {halo}>{_short(points[-1][1])}</text>')
     return said
 
 
-def _singular(unit: str) -> str:
-    return unit.removesuffix("s")
+def _one(unit: str) -> str:
+    """One of what is counted, with its article."""
+    return f"{'an' if unit[0] in 'aeiou' else 'a'} {unit.removesuffix('s')}"
 
 
 def _short(figure: float) -> str:
