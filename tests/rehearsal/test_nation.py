@@ -152,7 +152,7 @@ def test_the_picture_shows_steps_measured_whole_at_two_sizes(tmp_path: Path) -> 
     picture = draw(read)
     assert ">even<" in picture
     assert "broken" not in picture
-    assert picture.count("40.0 µs a event") == 2
+    assert picture.count("40.0 µs an event") == 2
     heights = {point.split(",")[1] for point in picture.partition('<polyline points="')[2].partition('"')[0].split()}
     assert len(heights) == 1
     with pytest.raises(ValueError, match="two sizes"):
