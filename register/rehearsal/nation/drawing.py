@@ -75,9 +75,7 @@ def _panel(step: str, unit: str, points: Sequence[tuple[int, float]], low: float
         return round(across, 1), round(bottom - cost / top * (bottom - _TOP), 1)
 
     said = [f'<text x="{_LEFT}" y="{_TOP - 12}" font-weight="600">{escape(step)}</text>']
-    said.append(
-        f'<text x="{right}" y="{_TOP - 12}" text-anchor="end" fill="{_GREY}">µs {escape(_one(unit))}</text>'
-    )
+    said.append(f'<text x="{right}" y="{_TOP - 12}" text-anchor="end" fill="{_GREY}">µs {escape(_one(unit))}</text>')
     for share in (0.0, 0.5, 1.0):
         _, y = at(10**low, top * share)
         said.append(f'<line x1="{_LEFT}" x2="{right}" y1="{y}" y2="{y}" stroke="{_FAINT}" stroke-width="1"/>')
