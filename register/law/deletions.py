@@ -78,8 +78,15 @@ def audit_entries(
 
 
 def entered_days(stretches: Sequence[Stretch]) -> Days:
-    """The days on which the person is entered, as disjoint intervals in order."""
-    return union((), tuple((s.from_, s.to) for s in stretches if s.answer.entered))
+    """The days on which the person is entered, as disjoint intervals in order. ``stretches``: in order, too."""
+    out: list[tuple[date, date]] = []
+    for stretch in stretches:
+        if stretch.answer.entered:
+            if out and out[-1][1] == stretch.from_:
+                out[-1] = (out[-1][0], stretch.to)
+            else:
+                out.append((stretch.from_, stretch.to))
+    return tuple(out)
 
 
 def union(a: Days, b: Days) -> Days:

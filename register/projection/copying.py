@@ -85,8 +85,7 @@ def rendered_texts(texts: tuple[str, ...]) -> bytes:
 
 def rendered_days_held(days: Days) -> bytes:
     """Several intervals of days, as a multirange."""
-    intervals = [rendered_days(lower, upper) for lower, upper in days]
-    return struct.pack(">i", len(intervals)) + b"".join(struct.pack(">i", len(i)) + i for i in intervals)
+    return _INT.pack(len(days)) + b"".join([days_field(lower, upper) for lower, upper in days])
 
 
 def rendered_json(value: msgspec.Struct) -> bytes:

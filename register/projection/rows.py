@@ -142,7 +142,6 @@ def stretch_to_copy(person: UUID, stretch: Stretch, since: int, until: int | Non
     return b"".join((_STRETCH_HEAD, person.bytes, days, known, _to_copy(stretch.answer)))
 
 
-@lru_cache(1 << 12)  # a stretch that is cut at a day, or known no longer, has the answer of the one before it
 def _to_copy(a: Answer) -> bytes:
     """The columns of an answer, rendered."""
     bearer, by_name = _bearer_to_copy(a.jmb, a.surname, a.given_name, a.parent_name, a.sex, a.born_on, a.script)
