@@ -73,7 +73,7 @@ class Runs:
         itself (Art. 3.6 e), and a new one gets a folder of its own there; with it, one in this folder.
 
         Raises ``Refusal``: ``schema`` for what cannot be drawn, ``calendar`` before the conclusion or outside the days
-        of display; ``LookupError`` for an unknown election; ``from_roll.NotReadyError`` while roll or log are not there.
+        of display; ``LookupError`` for an unknown election; ``from_roll.NotReadyError`` while roll or log are missing.
         """
         kind, formats, scripts = judged(wanted)
         if wanted.municipality is not None and wanted.municipality not in self._sources.names:
