@@ -204,7 +204,7 @@ def _of_the_history(known: Known) -> Iterator[Question]:
     yield Question("audit", lambda d: Ask(audit, behind(d)))
     for action in ("deleted", "reinstated"):
         yield Question(f"audit by action {action}", lambda d, a=action: Ask(audit, {"action": a} | behind(d)))
-    yield Question("audit by ground and action", lambda _: Ask(audit, {"ground": "deprived-of-capacity", "action": "reinstated"}))
+    yield Question("audit by ground and action", lambda _: Ask(audit, {"ground": "legal-capacity-withdrawn", "action": "reinstated"}))
     yield Question("audit of a municipality", lambda d: Ask(audit, {"municipality": d.choice(known.places)}))
     yield Question("audit of an authority", lambda d: Ask(audit, {"authority": sender(d)}))
     yield Question("audit of an authority's reinstatements", lambda d: Ask(audit, {"authority": sender(d), "action": "reinstated"}))
