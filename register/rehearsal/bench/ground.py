@@ -1,7 +1,7 @@
 """What the benches stand on: a register of their own, generated notices read once, tables beside the real ones.
 
 A bench never sees the user's data: its settings name a temporary folder, and the embedded database inside it. Unless
-it is told to: benches of reads can ask a register that is there already, and then write nothing but the journal of looks.
+it is told to: benches of reads can ask a register that is there, and then write nothing but the journal of looks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from register.app.parts import open_store
 from register.database import Database, DatabaseError, open_database
 from register.database.server import EmbeddedServer
 from register.intake.parse import Message, parse
-from register.projection.forms import OtherFormError, check_following
+from register.projection.forms import OtherFormError, check_answering, form_of
 from register.projection.rebuild import bring_to_form
 from register.rehearsal.bench.result import BenchError, Say
 from register.rehearsal.generate import Feed, Line
@@ -44,7 +44,7 @@ _SEED: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where a bench works, and how it tells how far it is; ``standing``: a register is there already, to be read only."""
+    """Where a bench works, and how it tells how far it is; ``standing``: a register is there, to be read only."""
 
     settings: Settings
     say: Say
@@ -69,11 +69,13 @@ class Ground:
 def _as_it_stands(settings: Settings) -> Iterator[Database]:
     """The database in the data folder, opened by its address: what is opened so is never migrated on the way."""
     try:
-        with EmbeddedServer(settings.data) as server:
-            with open_database(replace(settings, database_url=server.conninfo())) as database:
-                with database.psycopg() as connection:
-                    check_following(connection)
-                yield database
+        with (
+            EmbeddedServer(settings.data) as server,
+            open_database(replace(settings, database_url=server.conninfo())) as database,
+        ):
+            with database.psycopg() as connection:
+                check_answering(form_of(connection))
+            yield database
     except (DatabaseError, OtherFormError) as error:
         raise BenchError(str(error)) from error
 

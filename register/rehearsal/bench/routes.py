@@ -1,4 +1,4 @@
-"""``routes``: every question people ask over HTTP, at random persons, places, days and positions; the slowest is judged.
+"""``routes``: every question asked over HTTP, about random persons, places, days, positions; the slowest is judged.
 
 Meant for a register that is there (``--data``): what a question costs shows in a large one. What is asked for stands in
 :func:`questions`, one line a question; those about an election only where one is concluded.
@@ -6,9 +6,10 @@ Meant for a register that is there (``--data``): what a question costs shows in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from random import Random
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -35,7 +36,7 @@ class Ask(NamedTuple):
     """One request: a GET of ``path`` with this query, or a POST of ``body``."""
 
     path: str
-    query: dict[str, object] = {}
+    query: Mapping[str, object] = MappingProxyType({})
     body: object = None
 
 
@@ -59,10 +60,13 @@ class Person(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What there is to ask about; ``head``: the last position. ``rolls``: concluded elections, runs of two apart."""
+    """What there is to ask about: ``head`` events, ``last`` of them in the register, until ``recorded_on``; ``rolls``:
+    elections whose roll is frozen.
+    """
 
     head: int
     last: int
+    recorded_on: date
     persons: list[Person]
     places: list[str]
     stations: list[tuple[str, str]]
@@ -127,6 +131,7 @@ def _known(connection: Connection, head: int) -> Known:
     return Known(
         head=head,
         last=column("SELECT coalesce(max(position), 0) FROM projection.progress WHERE part = 0")[0],
+        recorded_on=column("SELECT coalesce(max(day), current_date) FROM projection.notice_lag")[0],
         persons=[Person(*row) for row in connection.execute(persons.encode())],
         places=column("SELECT DISTINCT municipality FROM projection.station ORDER BY 1"),
         stations=list(connection.execute(b"SELECT municipality, code FROM projection.station ORDER BY 1, 2")),
@@ -202,23 +207,30 @@ def _of_the_history(known: Known) -> Iterator[Question]:
     yield Question("events of a municipality", lambda d: Ask(events, {"municipality": d.choice(known.places)}))
     yield Question("events of a rare type", lambda _: Ask(events, {"type": "ba.cvr.voting-bar-ended.v1"}))
     yield Question("audit", lambda d: Ask(audit, behind(d)))
-    for action in ("deleted", "reinstated"):
-        yield Question(f"audit by action {action}", lambda d, a=action: Ask(audit, {"action": a} | behind(d)))
-    yield Question("audit by ground and action", lambda _: Ask(audit, {"ground": "legal-capacity-withdrawn", "action": "reinstated"}))
+    yield Question("audit by action", lambda d: Ask(audit, {"action": "reinstated"} | behind(d)))
+    yield Question(
+        "audit by ground and action",
+        lambda _: Ask(audit, {"ground": "legal-capacity-withdrawn", "action": "reinstated"}),
+    )
     yield Question("audit of a municipality", lambda d: Ask(audit, {"municipality": d.choice(known.places)}))
     yield Question("audit of an authority", lambda d: Ask(audit, {"authority": sender(d)}))
-    yield Question("audit of an authority's reinstatements", lambda d: Ask(audit, {"authority": sender(d), "action": "reinstated"}))
+    yield Question(
+        "audit of an authority's reinstatements", lambda d: Ask(audit, {"authority": sender(d), "action": "reinstated"})
+    )
     yield Question("audit of a person", lambda d: Ask(audit, {"person": d.choice(known.persons).id}))
     yield Question("special-records", lambda _: Ask("/v1/special-records"))
     yield Question("access-journal", lambda _: Ask("/v1/access-journal"))
-    yield Question("access-journal of a person", lambda d: Ask("/v1/access-journal", {"person": d.choice(known.persons).id}))
+    yield Question(
+        "access-journal of a person", lambda d: Ask("/v1/access-journal", {"person": d.choice(known.persons).id})
+    )
     yield Question("log/receipt", lambda d: Ask(f"/log/receipt/{d.randint(1, known.last)}"))
     yield Question("log/consistency", lambda d: Ask(f"/log/consistency/{d.randint(1, known.last)}"))
 
 
 def _of_authorities(known: Known) -> Iterator[Question]:
-    year = {"from": UNTIL - timedelta(days=360), "to": UNTIL}
-    yield Question("timeliness, 30 days", lambda _: Ask("/v1/timeliness", {"to": UNTIL}))
+    to = known.recorded_on
+    year: Mapping[str, object] = {"from": to - timedelta(days=360), "to": to}
+    yield Question("timeliness, 30 days", lambda _: Ask("/v1/timeliness", {"to": to}))
     yield Question("timeliness, a year", lambda _: Ask("/v1/timeliness", year))
     yield Question("deficiencies", lambda _: Ask("/v1/deficiencies"), "cec", "cec:bench")
     yield Question("first-loads", lambda _: Ask("/v1/first-loads"), "cec", "cec:bench")
@@ -233,12 +245,21 @@ def _of_rolls(known: Known) -> Iterator[Question]:
     election = f"/v1/elections/{known.rolls[0]}"
     yield Question("elections", lambda _: Ask("/v1/elections"))
     yield Question("elections/{id}", lambda _: Ask(election))
-    yield Question("roll of a municipality", lambda d: Ask(f"{election}/roll", {"municipality": d.choice(known.places)}))
-    yield Question("roll by station", lambda d: Ask(f"{election}/roll", dict(zip(("municipality", "station"), d.choice(known.stations), strict=True))))
+    yield Question(
+        "roll of a municipality", lambda d: Ask(f"{election}/roll", {"municipality": d.choice(known.places)})
+    )
+    yield Question(
+        "roll by station",
+        lambda d: Ask(
+            f"{election}/roll", dict(zip(("municipality", "station"), d.choice(known.stations), strict=True))
+        ),
+    )
     yield Question("roll by kind of list", lambda _: Ask(f"{election}/roll", {"list": "diplomatic-mission"}))
     yield Question("roll accounts", lambda _: Ask(f"{election}/accounts"))
     yield Question("roll accounts by unit", lambda _: Ask(f"{election}/accounts", {"by": "unit"}))
-    yield Question("station-sizes", lambda d: Ask(f"{election}/station-sizes", {"municipality": d.choice(known.places)}))
+    yield Question(
+        "station-sizes", lambda d: Ask(f"{election}/station-sizes", {"municipality": d.choice(known.places)})
+    )
     yield Question("lists", lambda _: Ask(f"{election}/lists"))
     yield Question("counterfactual", lambda _: Ask(f"{election}/counterfactual"))
 
