@@ -34,7 +34,7 @@ from register.api.knowledge import (
 from register.api.system import CurrentSystem, System
 from register.law.competence import Caller, Purpose, may_look
 from register.law.provisions import Refusal
-from register.projection import counting
+from register.projection import counting, queries
 from register.projection.keeping import BusyError, Keeper
 from register.projection.roll_accounts import Shown
 from register.settings import today
