@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from hashlib import sha256
 from itertools import cycle
@@ -21,8 +21,10 @@ from uuid import UUID
 
 from register.api.system import System
 from register.audit.processes import cores
-from register.projection.projector import RivalProjectorError, follow
+from register.projection.forms import form_of
+from register.projection.projector import RivalProjectorError, follow, position_of
 from register.projection.rebuild import rebuild
+from register.projection.tables import VERSION
 from register.rehearsal.bench.ground import Connection, Ground
 from register.rehearsal.bench.result import p95
 from register.rehearsal.bench.serving import reading_server, token
@@ -76,13 +78,16 @@ def rebuild_under_load(site: Site, take_in: Callable[[System], int]) -> Done:
     """
     ground = Ground(site.settings, lambda _said: None)
     with site.system() as system, reading_server(ground) as server, system.database.psycopg(autocommit=True) as live:
-        while follow(live, system.store):
+        # Tables of an older form answer until the new ones are there, and follow no longer.
+        followed = form_of(live) == VERSION
+        while followed and follow(live, system.store):
             pass
-        paths = _questions(live, site, system.store.head())
+        paths = _questions(live, site, position_of(live))
         bearer = token(site.settings, "auditor", "auditor:rehearsal")
         clients = [_Client(server.port, bearer, paths[number::_CLIENTS]) for number in range(_CLIENTS)]
         quiet = _all_ask(clients, _BEFORE)
-        with _asking(clients), _following(live, system), ThreadPoolExecutor(1) as recorder:
+        following = _following(live, system) if followed else nullcontext()
+        with _asking(clients), following, ThreadPoolExecutor(1) as recorder:
             notices = recorder.submit(take_in, system)
             built = rebuild(system.database, system.store, processes=cores())
             recorded = notices.result()
