@@ -34,7 +34,7 @@ from register.api.knowledge import (
 from register.api.system import CurrentSystem, System
 from register.law.competence import Caller, Purpose, may_look
 from register.law.provisions import Refusal
-from register.projection import counting
+from register.projection import counting, queries
 from register.projection.keeping import BusyError, Keeper
 from register.projection.roll_accounts import Shown
 from register.settings import today
@@ -197,14 +197,17 @@ def published(system: System, connection: sa.Connection, on: date, position: int
 
         return publish(table("municipality"), table("entity"), table("sex"), table("age"))
 
-    return _once(system, ("tables", position, on), count)
+    return _once(system, ("tables", queries.tables_of(connection), position, on), count)
 
 
 KEEPER: Final = Keeper(KEPT)
 
 
 def _once(system: System, key: tuple[str | int | date, ...], count: Callable[[], T]) -> T:
-    """What was counted, once. Raises ``NotReadyError`` rather than let many wait."""
+    """What was counted, once. Raises ``NotReadyError`` rather than let many wait.
+
+    ``key`` names the tables too: counts of tables that were found wrong and replaced are not told again.
+    """
     try:
         return KEEPER.once((system.settings.data, system.settings.database_url, *key), count)
     except BusyError:
@@ -273,7 +276,8 @@ def accounts(connection: sa.Connection, on: date, first: int, last: int) -> Acco
 def public_accounts(system: System, connection: sa.Connection, on: date, first: int, last: int) -> Accounts:
     """The accounts as everyone sees them, made from what everyone sees of the register at both positions."""
     before, after = (published(system, connection, on, position) for position in (first, last))
-    found = _once(system, ("accounts", first, last, on), lambda: accounts(connection, on, first, last))
+    key = ("accounts", queries.tables_of(connection), first, last, on)
+    found = _once(system, key, lambda: accounts(connection, on, first, last))
     flows: dict[Key, Counter[str]] = {}
     for item in found.items:
         members = {name: count for name in Flows._fields if isinstance(count := getattr(item, name), int)}

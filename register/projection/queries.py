@@ -52,6 +52,11 @@ def position(connection: Connection) -> int:
     return int(found or 0)
 
 
+def tables_of(connection: Connection) -> int:
+    """Which tables these are: another number once a rebuild has put others in their place."""
+    return int(connection.scalar(sa.text("SELECT 'projection.progress'::regclass::oid::int8")))
+
+
 def wait_for(engine: sa.Engine, wanted: int, *, seconds: float) -> int:
     """Wait until the tables rest on ``wanted`` or a later position; raises :class:`BehindError` after ``seconds``."""
     deadline = time.monotonic() + seconds
