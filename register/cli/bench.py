@@ -29,7 +29,7 @@ def bench(
     if unknown:
         raise typer.BadParameter(f"there is no bench {unknown[0]}; there are {', '.join(benches.NAMES)}")
     if data is not None:
-        _check_standing(names or (), data)
+        _check_existing(names or (), data)
     results = []
     for name in names or benches.NAMES:
         print(f"{name} …", flush=True)
@@ -45,7 +45,7 @@ def bench(
         raise typer.Exit(1)
 
 
-def _check_standing(names: Collection[str], data: Path) -> None:
+def _check_existing(names: Collection[str], data: Path) -> None:
     """Raise BadParameter unless the benches named only read, and the folder holds a database they can read."""
     writing = [name for name in names if name not in benches.READING]
     if writing or not names:

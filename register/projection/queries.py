@@ -96,12 +96,15 @@ def _covers(
     )
 
 
+def _station_of(rows: Columns) -> sa.Label[Any]:
+    return sa.case((_votes_there(rows), coverage.c.station)).label("polling_station")
+
+
 def _with_station(
     rows: sa.Table | sa.Subquery, on: date | sa.BindParameter[date], known: int | sa.BindParameter[int]
 ) -> sa.Select[Any]:
     """Stretches as of (day, position), each with the regular station that covers its address."""
-    station = sa.case((_votes_there(rows.c), coverage.c.station)).label("polling_station")
-    return select(rows, station).select_from(rows.outerjoin(coverage, _covers(rows.c, on, known)))
+    return select(rows, _station_of(rows.c)).select_from(rows.outerjoin(coverage, _covers(rows.c, on, known)))
 
 
 # The statements of which the answer to every look at one person consists are written once: to put one together anew
@@ -113,11 +116,10 @@ _POSITION: Final = select(
     select(progress.c.position).where(progress.c.part == COMMON).scalar_subquery(),
     select(form.c.version).scalar_subquery(),
 )
-_PERSON: Final = (
-    select(func.coalesce(joined.c.person, person.c.person))
-    .select_from(person.outerjoin(joined, sa.and_(joined.c.stream == person.c.person, known_at(joined, _UPTO))))
-    .where(person.c.person == _WHO, person.c.first_position <= _UPTO)
-)
+_SELF: Final[ColumnElement[UUID]] = func.coalesce(joined.c.person, person.c.person)
+_BY_STREAM: Final = person.outerjoin(joined, sa.and_(joined.c.stream == person.c.person, known_at(joined, _UPTO)))
+_KNOWN_PERSON: Final = sa.and_(person.c.person == _WHO, person.c.first_position <= _UPTO)
+_PERSON: Final = select(_SELF).select_from(_BY_STREAM).where(_KNOWN_PERSON)
 _VOTER: Final = _with_station(stretch, _DAY, _UPTO).where(
     stretch.c.person == _WHO, holds_on(stretch, _DAY), known_at(stretch, _UPTO)
 )
@@ -168,6 +170,22 @@ def voter(connection: Connection, who: UUID, on: date, known: int) -> Row | None
     """The stretch of a person that holds on a day, with its polling station; None when there is none."""
     row = connection.execute(_VOTER, {"who": who, "on": on, "known": known}).mappings().first()
     return None if row is None else dict(row)
+
+
+_HELD: Final = sa.and_(stretch.c.person == _SELF, holds_on(stretch, _DAY), known_at(stretch, _UPTO))
+_FOUND: Final = (
+    select(_SELF.label("self"), stretch, _station_of(stretch.c))
+    .select_from(_BY_STREAM.outerjoin(stretch, _HELD).outerjoin(coverage, _covers(stretch.c, _DAY, _UPTO)))
+    .where(_KNOWN_PERSON)
+)
+
+
+def person_and_voter(connection: Connection, stream: UUID, on: date, known: int) -> tuple[UUID | None, Row | None]:
+    """What :func:`person_of` and then :func:`voter` give, asked for at once."""
+    row = connection.execute(_FOUND, {"who": stream, "on": on, "known": known}).mappings().first()
+    if row is None:
+        return None, None
+    return UUID(str(row["self"])), None if row["person"] is None else dict(row)
 
 
 def stretches(connection: Connection, who: UUID, known: int) -> list[Row]:

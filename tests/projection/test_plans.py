@@ -98,6 +98,7 @@ def test_no_read_goes_through_the_nation(register: Asked) -> None:
     span = differences.Span(known - 50, known, ON)
     asked: dict[str, Any] = {
         "voter": lambda: queries.voter(connection, who, ON, known),
+        "person and voter": lambda: queries.person_and_voter(connection, who, ON, known)[1],
         "history": lambda: queries.stretches(connection, who, known),
         "person of a stream": lambda: queries.person_of(connection, who, known),
         "streams of a person": lambda: queries.streams_of(connection, who, known),

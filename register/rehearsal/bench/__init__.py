@@ -67,7 +67,7 @@ def alone(name: str, size: int | None = None, data: Path | None = None) -> Resul
 def _in_folder(name: str, size: int | None, data: Path | None, say: Say) -> Result:
     calm_collector()  # as every process of the register does that takes in or reads many events
     if data is not None:
-        return run(name, Ground(Settings(data=data), say, standing=True), size)
+        return run(name, Ground(Settings(data=data), say, existing=True), size)
     with _folder() as folder:
         return run(name, Ground(Settings(data=folder / "data"), say), size)
 

@@ -44,19 +44,19 @@ _SEED: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where a bench works, and how it tells how far it is; ``standing``: a register is there, to be read only."""
+    """Where a bench works, and how it tells how far it is; ``existing``: a register is there, to be read only."""
 
     settings: Settings
     say: Say
-    standing: bool = False
+    existing: bool = False
 
     @contextmanager
     def register(self) -> Iterator[tuple[Database, Store]]:
         """The database and event store, for as long as the block lasts.
 
-        A standing register is neither migrated nor built anew: raises :class:`BenchError` when it would have to be.
+        An existing register is neither migrated nor built anew: raises :class:`BenchError` when it would have to be.
         """
-        if self.standing:
+        if self.existing:
             with _as_it_stands(self.settings) as database, open_store(database, os.urandom) as store:
                 yield database, store
             return

@@ -27,7 +27,7 @@ def measure(ground: Ground, name: str, goal: Goal, size: int, paths: Callable[[C
     """Ask the same path with ever other days and positions, taking turns with :data:`serving.NOTHING`.
 
     Both figures are 95th percentiles in seconds, one client; ``paths`` is asked once, when the register is there.
-    On a standing register ``size`` plays no part: it is asked as large as it is.
+    On an existing register ``size`` plays no part: it is asked as large as it is.
     """
     values, ceilings = [], []
     with opened(ground, size) as (database, events):
@@ -60,9 +60,9 @@ def measure(ground: Ground, name: str, goal: Goal, size: int, paths: Callable[[C
 
 @contextmanager
 def opened(ground: Ground, size: int) -> Iterator[tuple[Database, int]]:
-    """The standing register, or one of ``size`` events made for this; its database and how many events it has."""
+    """The existing register, or one of ``size`` events made for this; its database and how many events it has."""
     with ground.register() as (database, store):
-        yield database, store.head() if ground.standing else _made(ground, database, store, size)
+        yield database, store.head() if ground.existing else _made(ground, database, store, size)
 
 
 def _made(ground: Ground, database: Database, store: Store, size: int) -> int:

@@ -75,7 +75,7 @@ class Known(NamedTuple):
 
 
 def run(ground: Ground, size: int = SIZE) -> Result:
-    """Ask all questions of a register of ``size`` events, or of a standing one."""
+    """Ask all questions of a register of ``size`` events, or of an existing one."""
     taken: dict[str, float] = {}
     with opened(ground, size) as (database, events):
         with database.psycopg() as connection:
