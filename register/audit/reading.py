@@ -36,7 +36,13 @@ FIRST: Final = UUID(int=0)
 LAST: Final = UUID(int=2**128 - 1)
 
 _COLUMNS: Final = "notification_id, originator_id, originator_version, recorded_at, topic, state"
+_BY_STREAM: Final = (
+    f"SELECT {_COLUMNS} FROM store.event WHERE originator_id BETWEEN %s AND %s AND notification_id <= %s"
+    " ORDER BY originator_id, originator_version"
+)
 _PAGE: Final = 2_000
+#: Rows that libpq hands over at once: few enough that they stay in the processor's cache until they are decoded.
+_CHUNK: Final = 500
 #: Events in a range of streams, roughly: enough that the reading costs more than the asking.
 _EVENTS_IN_RANGE: Final = 10_000
 _STATIONS: Final = [PollingStation.TOPIC, PollingStationAbolished.TOPIC]
@@ -93,6 +99,15 @@ def rows_of(connection: Connection, streams: Collection[UUID], upto: int) -> lis
     return connection.execute(query.encode(), (list(streams), upto), binary=True).fetchall()
 
 
+def rows_of_streams(connection: Connection, streams: Collection[UUID], upto: int) -> Iterator[tuple[UUID, list[Row]]]:
+    """Each of some streams with its rows up to a position, by version; streamed."""
+    query = (
+        f"SELECT {_COLUMNS} FROM store.event WHERE originator_id = ANY(%s) AND notification_id <= %s"
+        " ORDER BY originator_id, originator_version"
+    )
+    return grouped(streamed(connection, query, (list(streams), upto)), itemgetter(1))
+
+
 def rows_about(connection: Connection, topics: Collection[str], upto: int) -> list[Row]:
     """The rows of some topics up to a position, by position; for topics of which there are few."""
     query = f"SELECT {_COLUMNS} FROM store.event WHERE topic = ANY(%s) AND notification_id <= %s ORDER BY 1"
@@ -101,25 +116,17 @@ def rows_about(connection: Connection, topics: Collection[str], upto: int) -> li
 
 def rows_by_stream(connection: Connection, upto: int, streams: Range) -> Iterator[tuple[UUID, list[Row]]]:
     """Every stream of a range with its rows up to a position, by version; streamed."""
-    query = (
-        f"SELECT {_COLUMNS} FROM store.event WHERE originator_id BETWEEN %s AND %s AND notification_id <= %s"
-        " ORDER BY originator_id, originator_version"
-    )
-    return grouped(streamed(connection, query, (*streams, upto)), itemgetter(1))
+    return grouped(streamed(connection, _BY_STREAM, (*streams, upto)), itemgetter(1))
 
 
-def copied_by_stream(connection: Connection, upto: int, streams: Range) -> Iterator[tuple[UUID, list[Row]]]:
-    """As :func:`rows_by_stream`, by COPY: the server reads on while rows are folded.
+def passed_by_stream(connection: Connection, upto: int, streams: Range) -> Iterator[tuple[UUID, list[Row]]]:
+    """As :func:`rows_by_stream`, not page by page: the server reads on while rows are folded.
 
     Nothing else can be asked of the connection until the last row was read.
     """
-    query = (
-        f"COPY (SELECT {_COLUMNS} FROM store.event WHERE originator_id BETWEEN %s AND %s AND notification_id <= %s"
-        " ORDER BY originator_id, originator_version) TO STDOUT (FORMAT BINARY)"
-    )
-    with connection.cursor() as cursor, cursor.copy(query.encode(), (*streams, upto)) as out:
-        out.set_types(("int8", "uuid", "int8", "timestamptz", "text", "bytea"))
-        yield from grouped(out.rows(), itemgetter(1))
+    with connection.cursor() as cursor:
+        rows = cursor.stream(_BY_STREAM.encode(), (*streams, upto), binary=True, size=_CHUNK)
+        yield from grouped(rows, itemgetter(1))
 
 
 def streamed(connection: Connection, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:

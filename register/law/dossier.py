@@ -65,7 +65,7 @@ def live(events: Iterable[Event]) -> list[Event]:
 
 
 def _not_annulled(events: list[Event]) -> list[Event]:
-    annulled = {(e.source, e.data.annuls) for e in events if isinstance(e.data, Annulment)}
+    annulled = {(e.source, e.data.annuls) for e in events if type(e.data) is Annulment}
     if not annulled:
         return events
     return [e for e in events if not isinstance(e.data, Annulment) and (e.source, e.id) not in annulled]

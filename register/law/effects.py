@@ -68,9 +68,9 @@ def unknown(ordered: Sequence[tuple[Event, PersonNotice]]) -> Facts:
     jmb = ordered[0][1].jmb
     first_link = True
     for _, data in ordered:
-        if isinstance(data, Citizen | PersonalData) and data.born_on is not None:
+        if (type(data) is Citizen or type(data) is PersonalData) and data.born_on is not None:
             born_on = data.born_on
-        elif first_link and isinstance(data, JmbReplaced):
+        elif first_link and type(data) is JmbReplaced:
             jmb, first_link = data.jmb, False
     return Facts(born_on, jmb)
 
@@ -86,16 +86,16 @@ def take(facts: Facts, today: Sequence[tuple[Event, PersonNotice]], rolling: Rol
     reports: list[Event] = []
     for event, data in today:
         match data:
+            case Residence():  # by how many there are of each
+                _take_residence(facts, data)
+            case Citizen() | PersonalData() | Death():
+                _take_registry(facts, data)
             case ResidenceEnded():
                 ends.append(data)
             case VotingOption():
                 options.append((event, data))
             case ReportedDeceased():
                 reports.append(event)
-            case Citizen() | PersonalData() | Death():
-                _take_registry(facts, data)
-            case Residence():
-                _take_residence(facts, data)
             case _:
                 _take_status(facts, event, data)
     for end in ends:

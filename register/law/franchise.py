@@ -7,6 +7,7 @@ nothing else. Each names its rule and its article; ``law/index.py`` is the list 
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Final, Literal
 
 from register.law.events import (
@@ -145,6 +146,7 @@ class Facts:
         return self.mobile_standing if self.mobile_for_election is None else self.mobile_for_election
 
 
+@lru_cache(1 << 12)  # asked for each of the days on which one person's facts change
 def comes_of_age(born_on: date, voting_age: int) -> date:
     """The birthday on which one reaches the voting age, 18 completed years (Art. 1.4, R2).
 
@@ -178,7 +180,7 @@ def citizenship_ended(facts: Facts) -> bool:
 
 def legal_capacity_withdrawn(facts: Facts) -> bool:
     """R5 does not hold (Art. 3.2): the last *full* withdrawal or restoration decides, and it withdrew."""
-    return isinstance(facts.capacity, CapacityWithdrawn)
+    return facts.capacity is not None and isinstance(facts.capacity, CapacityWithdrawn)
 
 
 def bars_in_force(facts: Facts) -> set[BarGround]:

@@ -136,9 +136,12 @@ _Statement = tuple[PollingStation | PollingStationAbolished, tuple[datetime, str
 _Held = tuple[date, date | None, str]
 #: The same of an entry about numbers of a street: first, last (None: open), remainder by 2 (None: both sides).
 _HeldNumbers = tuple[int | None, int | None, int | None, _Held]
+#: The same on one day, by the code of the station, for a whole street; with the station of all other numbers.
+_NumbersOnDay = tuple[tuple[int | None, int | None, int | None, str], ...]
+_StreetOnDay = tuple[str | None, _NumbersOnDay]
 
 
-class Address(msgspec.Struct, frozen=True):
+class Address(msgspec.Struct, frozen=True, gc=False):
     """An address of residence, in the municipality named by its code; settlement and the rest as reported."""
 
     municipality: str
@@ -216,8 +219,7 @@ class Coverage:
         if entry.from_ is None and entry.to is None and entry.parity is None:
             self._streets[key].append(held)
         else:
-            side = None if entry.parity is None else int(entry.parity == "odd")
-            self._numbers[key].append((entry.from_, entry.to, side, held))
+            self._numbers[key].append((entry.from_, entry.to, _side(entry), held))
 
     def _candidates(self, address: Address) -> list[list[_Held]]:
         """Entries that match an address, by specificity, the most specific first; empty levels left out."""
@@ -233,9 +235,7 @@ class Coverage:
                         held
                         for key in keys
                         for low, high, side, held in self._numbers.get(key, ())
-                        if (low is None or low <= number)
-                        and (high is None or number <= high)
-                        and (side is None or number % 2 == side)
+                        if _among(number, low, high, side)
                     ]
                 )
             levels.append([held for key in keys for held in self._streets.get(key, ())])
@@ -243,6 +243,63 @@ class Coverage:
             levels.append(self._settlements.get(settlement, []))
         levels.append(self._whole)
         return [level for level in levels if level]
+
+
+class DayCoverage:
+    """Index over the polling stations of all municipalities on one day: what :class:`Coverage` says of that day.
+
+    It holds the catchments in force then and nothing else, so that those of a whole country are small and soon asked.
+    """
+
+    def __init__(self, day: date, stations: Iterable[Iterable[Event]]) -> None:
+        """``stations``: live events in any order, of whole polling stations; those of one station are together."""
+        self._whole: dict[str, str] = {}
+        self._settlements: dict[tuple[str, str], str] = {}
+        # Streets by (municipality, settlement): the names of streets themselves come back in other places.
+        self._streets: defaultdict[tuple[str, str | None], dict[str, _StreetOnDay]] = defaultdict(dict)
+        for events in stations:
+            for (municipality, code), station in stations_on(events, day).items():
+                for entry in station.catchment:
+                    self._add(municipality, entry, code)
+
+    def station(self, address: Address) -> str | None:
+        """Return the code of the regular polling station that covers an address, or None: the lowest, if several do."""
+        municipality = address.municipality
+        settlement = None if address.settlement is None else _folded(address.settlement)
+        if address.street is not None:
+            street = _folded(address.street)
+            some: list[str] = []
+            whole: list[str] = []
+            for place in ((municipality, settlement), (municipality, None)):
+                streets = self._streets.get(place)
+                if streets is not None and street in streets:
+                    of_all, numbers = streets[street]
+                    if numbers:
+                        some += _numbered(numbers, address.house_number)
+                    if of_all is not None:
+                        whole.append(of_all)
+            if some or whole:
+                return min(some or whole)
+        if settlement is not None and (code := self._settlements.get((municipality, settlement))) is not None:
+            return code
+        return self._whole.get(municipality)
+
+    def _add(self, municipality: str, entry: CatchmentEntry, code: str) -> None:
+        settlement = None if entry.settlement is None else _folded(entry.settlement)
+        if entry.street is None:
+            if settlement is None:
+                self._whole[municipality] = min(code, self._whole.get(municipality, code))
+            else:
+                place = (municipality, settlement)
+                self._settlements[place] = min(code, self._settlements.get(place, code))
+            return
+        streets, street = self._streets[municipality, settlement], _folded(entry.street)
+        whole, numbers = streets.get(street, (None, ()))
+        if entry.from_ is None and entry.to is None and entry.parity is None:
+            whole = code if whole is None else min(code, whole)
+        else:
+            numbers = (*numbers, (entry.from_, entry.to, _side(entry), code))
+        streets[street] = (whole, numbers)
 
 
 def covering(station_events: Sequence[Event], address: Address) -> tuple[Covering, ...]:
@@ -311,6 +368,23 @@ def _decide(levels: list[list[_Held]], day: date) -> tuple[str | None, bool]:
     return None, False
 
 
+def _side(entry: CatchmentEntry) -> int | None:
+    """The remainder by 2 of the numbers on an entry's side of the street; None: both sides."""
+    return None if entry.parity is None else int(entry.parity == "odd")
+
+
+def _among(number: int, low: int | None, high: int | None, side: int | None) -> bool:
+    """Whether a number is one of those that an entry about numbers of a street names."""
+    return (low is None or low <= number) and (high is None or number <= high) and (side is None or number % 2 == side)
+
+
+def _numbered(numbers: _NumbersOnDay, house_number: str | None) -> list[str]:
+    """The stations of the entries about numbers of a street that name this one."""
+    number = _number(house_number)
+    return [] if number is None else [code for *among, code in numbers if _among(number, *among)]
+
+
+@lru_cache(1 << 12)  # there are many houses, and few numbers
 def _number(house_number: str | None) -> int | None:
     """The number of a house is its leading digits; "bb" (without number) has none."""
     if house_number is None:

@@ -9,9 +9,12 @@ from itertools import pairwise
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from register.audit.reading import ranges
 from register.audit.replay import COLUMNS, Replayed, replay
+from register.audit.replay.lines import csv_line
 from register.law.parameters import PARAMETERS, SINCE_EVER, Dated, law_of, under
 from register.projection import queries
 from tests.audit.conftest import NOW, House
@@ -108,6 +111,13 @@ def test_the_replay_reads_a_day_again_under_another_law(house: House) -> None:
         nobody = io.BytesIO()
         assert replay(house.parts.dsn, on=DAYS[4], out=nobody, law=law, processes=processes).entered == 0
         assert "under-age" in {row["grounds"] for row in rows(nobody.getvalue())}
+
+
+@given(st.lists(st.text(st.sampled_from('aš ,"\n\r;')), min_size=2))
+def test_a_line_is_what_a_writer_of_csv_makes_of_it(values: list[str]) -> None:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerow(values)
+    assert csv_line(values) == written.getvalue().encode()
 
 
 def _as_csv(answer: queries.Row) -> dict[str, str]:

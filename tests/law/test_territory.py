@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
+from itertools import permutations
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from register.law.territory import (
     Address,
     Coverage,
     Covering,
+    DayCoverage,
     covering,
     electoral_units,
     entity_of,
@@ -171,6 +173,33 @@ PLAN = [
 )
 def test_the_most_specific_entry_decides(address: Address, code: str) -> None:
     assert covering(PLAN, address) == (Covering(D1, None, code),)
+    assert DayCoverage(D1, [PLAN]).station(address) == code
+
+
+def test_on_one_day_too_the_lowest_code_of_the_most_specific_entries_decides_in_whatever_order_they_came() -> None:
+    catchments = {
+        "001": [entry()],
+        "002": [entry()],
+        "003": [entry("Bihać"), entry("Bihać", "Krupska")],
+        "004": [entry("Bihać"), entry(street="Krupska"), entry("Bihać", "Bosanska")],
+        "005": [entry(street="Bosanska", low=1, high=9), entry("Bihać", "Bosanska")],
+        "006": [entry("Bihać", "Bosanska", low=5), entry(street="Bosanska")],
+    }
+    wanted = {
+        at("Ripač"): "001",
+        at(): "003",
+        at("Bihać", "Krupska"): "003",
+        at("Ripač", "Krupska"): "004",
+        at("Bihać", "Bosanska"): "004",
+        at("Ripač", "Bosanska"): "006",
+        at("Bihać", "Bosanska", "7"): "005",
+        at("Bihać", "Bosanska", "10"): "006",
+        Address("20010", "Bihać"): None,
+    }
+    for codes in permutations(catchments):
+        coverage = DayCoverage(D2, [[station(code, *catchments[code])] for code in codes])
+        assert {address: coverage.station(address) for address in wanted} == wanted
+    assert DayCoverage(D1 - timedelta(days=1), [PLAN]).station(at()) is None
 
 
 def test_between_equally_specific_entries_the_lowest_code_decides_and_it_is_a_deficiency() -> None:

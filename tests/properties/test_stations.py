@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from register.law.dossier import live
 from register.law.events import Annulment, AnyData, CatchmentEntry, Event, PollingStation, PollingStationAbolished
-from register.law.territory import Address, Coverage, station_on, stations_on
+from register.law.territory import Address, Coverage, DayCoverage, station_on, stations_on
 from tests import naive
-from tests.properties.histories import BANJA_LUKA, BIHAC, DAYS, WINDOW, Choices, drawn_choices, tried
+from tests.properties.histories import BANJA_LUKA, BIHAC, DAYS, LAST, WINDOW, Choices, drawn_choices, tried
 
 _CODES = ["003A001", "003A002", "003A010"]
 _SETTLEMENTS = ["Grad", "Selo"]
@@ -91,6 +92,18 @@ def test_both_readings_name_the_same_station_on_every_day(events: list[Event], a
             )
             said = (None, False) if told is None else (told.station, told.ambiguous)
             assert said == want, (address, day)
+
+
+@tried(300)
+@given(plans(), st.sampled_from((LAST, *WINDOW)))
+def test_both_readings_name_the_same_station_where_one_day_is_asked(events: list[Event], day: date) -> None:
+    coverage = DayCoverage(day, [live(events)])
+    for municipality in (BIHAC, BANJA_LUKA):
+        for a in ADDRESSES:
+            want, _ = naive.station_of(
+                events, municipality, day, settlement=a.settlement, street=a.street, house_number=a.house_number
+            )
+            assert coverage.station(msgspec.structs.replace(a, municipality=municipality)) == want, (a, municipality)
 
 
 @tried(100)

@@ -44,6 +44,7 @@ from register.audit.replay.lines import (
 from register.law.dossier import Stretch, live, timeline
 from register.law.events import AboutPerson, Event, JmbReplaced, PollingStation, PollingStationAbolished
 from register.law.parameters import LAW, Law
+from register.law.territory import DayCoverage
 
 #: Does work on every task and gives the results in the order of the tasks: on processes here, or on a cluster.
 Spread = Callable[[Maker, Sequence[Any]], Iterator[Any]]
@@ -76,9 +77,9 @@ class _Seen(msgspec.Struct):
 
 
 class _Common(msgspec.Struct):
-    """What every part needs: live events about polling stations, the streams of all, subjects that links name."""
+    """What every part needs: who covers which address on the day, the streams of stations, subjects that links name."""
 
-    stations: list[Event]
+    coverage: DayCoverage
     station_streams: frozenset[UUID]
     joined: frozenset[str]
 
@@ -112,8 +113,8 @@ def replay_export(
     position = _position(folder, index, known_at)
     seen: list[_Seen] = list(spread((_Scanner, (folder, position)), parts))
     linked = _linked(folder, apart, position)
-    common = _common(seen, linked)
-    whole = Whole(out, Teller(on, common.stations).linked_lines(linked, law), len(linked))
+    common = _common(seen, linked, on)
+    whole = Whole(out, Teller(on, common.coverage).linked_lines(linked, law), len(linked))
     bounds = _bounds([found.first for found in seen])
     tasks = [_Task(number, streams, whole.within(streams)) for number, streams in enumerate(bounds)]
     folded = spread((_Folder, (folder, parts, position, on, common, law)), tasks)
@@ -191,10 +192,10 @@ def _linked(folder: Path, part: Files, position: int) -> list[Event]:
     return _events(sorted(rows, key=itemgetter(0)))
 
 
-def _common(seen: Iterable[_Seen], linked: Iterable[Event]) -> _Common:
+def _common(seen: Iterable[_Seen], linked: Iterable[Event], on: date) -> _Common:
     rows = sorted((row for found in seen for row in found.stations), key=itemgetter(0))
     joined = {f"jmb:{event.data.new_jmb}" for event in linked if isinstance(event.data, JmbReplaced)}
-    return _Common(live(_events(rows)), frozenset(row[1] for row in rows), frozenset(joined))
+    return _Common(DayCoverage(on, (live(_events(rows)),)), frozenset(row[1] for row in rows), frozenset(joined))
 
 
 def _bounds(firsts: Sequence[UUID | None]) -> list[Range]:
@@ -275,7 +276,7 @@ class _Folder:
         self._position = position
         self._common = common
         self._law = law
-        self._teller = Teller(on, common.stations)
+        self._teller = Teller(on, common.coverage)
 
     def __reduce__(self) -> tuple[type[_Folder], tuple[Any, ...]]:
         return (_Folder, self._arguments)

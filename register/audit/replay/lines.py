@@ -10,18 +10,19 @@ import csv
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
 
 from register.audit.reading import Range
-from register.law.dossier import Answer, Stretch, timeline
+from register.law.dossier import Stretch, timeline
 from register.law.events import Event
 from register.law.franchise import ALWAYS, FOREVER
 from register.law.parameters import Law
 from register.law.persons import persons
-from register.law.territory import Coverage, station_on
+from register.law.territory import DayCoverage
 
 #: The members of the voter answer (contract, section 3) by which a row is known; empty where there is none. Grounds
 #: are parted by a space. The position is the same for all rows and not repeated in each.
@@ -73,35 +74,45 @@ class Part(msgspec.Struct):
     entered: int = 0
 
 
-def row(person: UUID, stretch: Stretch, station: str | None) -> tuple[object, ...]:
+def row(person: UUID, stretch: Stretch, station: str | None) -> tuple[str, ...]:
     """The values of :data:`COLUMNS`; ``station``: the one that covers the address on the day."""
     a = stretch.answer
     return (
-        person, a.jmb, _bool(a.entered), " ".join(a.grounds), a.surname, a.given_name, a.parent_name, a.sex,
-        a.born_on, a.municipality, a.settlement, a.street, a.house_number, a.counts_in, a.entity, a.voting_option,
-        _bool(a.mobile_team), station, _bool(a.marked_deceased),
-        None if stretch.from_ == ALWAYS else stretch.from_, None if stretch.to == FOREVER else stretch.to,
+        _id(person), a.jmb, "true" if a.entered else "false", " ".join(a.grounds),
+        a.surname or "", a.given_name or "", a.parent_name or "", a.sex or "", _day(a.born_on),
+        a.municipality or "", a.settlement or "", a.street or "", a.house_number or "",
+        a.counts_in or "", a.entity or "", a.voting_option, "true" if a.mobile_team else "false", station or "",
+        "true" if a.marked_deceased else "false", _day(stretch.from_), _day(stretch.to),
     )  # fmt: skip
 
 
+def _id(person: UUID) -> str:
+    """The same as str(), sooner."""
+    digits = person.bytes.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+@lru_cache(1 << 12)
+def _day(day: date | None) -> str:
+    """A day as it is written; nothing for one that is not known, or an open end."""
+    return "" if day is None or day in (ALWAYS, FOREVER) else day.isoformat()
+
+
 class Teller:
-    """Tells the line of a person for one day, with the polling station.
+    """Tells the line of a person for one day, with the polling station. ``coverage``: that of the day."""
 
-    ``stations``: the live events about polling stations. A municipality's catchments are put in order once.
-    """
-
-    def __init__(self, on: date, stations: Sequence[Event]) -> None:
+    def __init__(self, on: date, coverage: DayCoverage) -> None:
         self._on = on
-        self._stations = stations
-        self._coverage: dict[str, Coverage] = {}
+        self._coverage = coverage
 
     def lines(self, timelines: Iterable[tuple[UUID, Sequence[Stretch]]]) -> Iterator[Line]:
         """The line of everybody of whom something is known, in the order given."""
         for person, stretches in timelines:
             for stretch in stretches:
                 if stretch.from_ <= self._on < stretch.to:
-                    text = csv_line(row(person, stretch, self._station(stretch.answer)))
-                    yield Line(person, text, stretch.answer.entered)
+                    address = stretch.answer.voting_address
+                    station = None if address is None else self._coverage.station(address)
+                    yield Line(person, csv_line(row(person, stretch, station)), stretch.answer.entered)
 
     def linked_lines(self, events: Iterable[Event], law: Law) -> list[Line]:
         """The lines of persons with several numbers, in order; ``events``: those of all streams that may be linked."""
@@ -110,17 +121,6 @@ class Teller:
             streams.setdefault(event.stream, []).append(event)
         whole = ((person, timeline(found, law)) for person, found in sorted(persons(streams).items()))
         return list(self.lines(whole))
-
-    def _station(self, answer: Answer) -> str | None:
-        """The regular station that covers the address of who votes where he or she lives."""
-        address = answer.voting_address
-        if address is None:
-            return None
-        coverage = self._coverage.get(address.municipality)
-        if coverage is None:
-            coverage = self._coverage[address.municipality] = Coverage(address.municipality, self._stations)
-        covering = station_on(coverage.resolve(address), self._on)
-        return None if covering is None else covering.station
 
 
 def cut(lines: Iterable[Line], before: Sequence[UUID], part: Part) -> Part:
@@ -191,13 +191,12 @@ class _Echo:
 _to_csv: Final = csv.writer(_Echo, lineterminator="\n").writerow
 
 
-def csv_line(values: Sequence[object]) -> bytes:
-    """A row as a line of CSV."""
-    return str(_to_csv(values)).encode()
-
-
-def _bool(value: bool) -> str:
-    return "true" if value else "false"
+def csv_line(values: Sequence[str]) -> bytes:
+    """A row of several texts as a line of CSV."""
+    line = ",".join(values)
+    if line.count(",") >= len(values) or '"' in line or "\n" in line or "\r" in line:  # rare: something is quoted
+        return str(_to_csv(values)).encode()
+    return (line + "\n").encode()
 
 
 def check_instant(instant: datetime) -> None:

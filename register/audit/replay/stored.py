@@ -16,14 +16,15 @@ from register.audit.reading import (
     Connection,
     Range,
     Source,
-    copied_by_stream,
     decoded,
     head,
     held_still,
     linked_streams,
     one,
+    passed_by_stream,
     ranges,
     rows_of,
+    rows_of_streams,
     station_streams,
 )
 from register.audit.replay.lines import (
@@ -40,6 +41,7 @@ from register.audit.replay.lines import (
 from register.law.dossier import Stretch, live, timeline
 from register.law.events import AboutPerson, Event
 from register.law.parameters import LAW, Law
+from register.law.territory import DayCoverage
 
 
 class _Task(msgspec.Struct):
@@ -69,11 +71,10 @@ def replay(
     with held_still(dsn) as (source, connection):
         position = _position(connection, known_at)
         linked = linked_streams(connection, position)
-        stations = live(decoded(rows_of(connection, station_streams(connection, position), position)))
-        apart = decoded(rows_of(connection, linked, position))
-        whole = Whole(out, Teller(on, stations).linked_lines(apart, law), len(apart))
+        coverage = DayCoverage(on, _stations(connection, position))
+        whole = _linked(connection, position, linked, Teller(on, coverage), out, law)
         tasks = [_Task(streams, whole.within(streams)) for streams in ranges(connection, position)]
-        maker = (_Folder, (source, position, on, linked, stations, law))
+        maker = (_Folder, (source, position, on, linked, coverage, law))
         with Workers(processes, {"fold": maker}) as workers:
             for task, part in zip(tasks, workers.each("fold", tasks), strict=True):
                 whole.take(part, task.before)
@@ -81,17 +82,31 @@ def replay(
     return whole.done(position, on)
 
 
+def _stations(connection: Connection, position: int) -> Iterator[list[Event]]:
+    """The live events of each polling station."""
+    for _, rows in rows_of_streams(connection, station_streams(connection, position), position):
+        yield live(decoded(rows))
+
+
+def _linked(
+    connection: Connection, position: int, linked: Collection[UUID], teller: Teller, out: Sink, law: Law
+) -> Whole:
+    """What parts are put into, with the lines of persons with several numbers; their events are not kept."""
+    events = decoded(rows_of(connection, linked, position))
+    return Whole(out, teller.linked_lines(events, law), len(events))
+
+
 class _Folder:
     """Folds ranges of streams in one process."""
 
     def __init__(
-        self, source: Source, position: int, on: date, linked: Collection[UUID], stations: Sequence[Event], law: Law
+        self, source: Source, position: int, on: date, linked: Collection[UUID], coverage: DayCoverage, law: Law
     ) -> None:
         self._source = source
         self._position = position
         self._linked = linked
         self._law = law
-        self._teller = Teller(on, stations)
+        self._teller = Teller(on, coverage)
 
     def __call__(self, task: _Task) -> Part:
         """The lines of a range."""
@@ -102,7 +117,7 @@ class _Folder:
     def _timelines(
         self, connection: Connection, streams: Range, part: Part
     ) -> Iterator[tuple[UUID, Sequence[Stretch]]]:
-        for stream, rows in copied_by_stream(connection, self._position, streams):
+        for stream, rows in passed_by_stream(connection, self._position, streams):
             if stream in self._linked:
                 continue
             part.events += len(rows)
