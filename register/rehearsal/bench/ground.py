@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -67,12 +67,13 @@ class Ground:
 
 @contextmanager
 def _as_it_stands(settings: Settings) -> Iterator[Database]:
-    """The database in the data folder, opened by its address: what is opened so is never migrated on the way."""
+    """The database opened by its address, also the one in a data folder: so it is never migrated on the way."""
     try:
-        with (
-            EmbeddedServer(settings.data) as server,
-            open_database(replace(settings, database_url=server.conninfo())) as database,
-        ):
+        with ExitStack() as stack:
+            if settings.database_url is None:
+                server = stack.enter_context(EmbeddedServer(settings.data))
+                settings = replace(settings, database_url=server.conninfo())
+            database = stack.enter_context(open_database(settings))
             with database.psycopg() as connection:
                 check_answering(form_of(connection))
             yield database

@@ -60,12 +60,13 @@ class Person(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What there is to ask about: ``head`` events, ``last`` of them in the register, until ``recorded_on``; ``rolls``:
-    elections whose roll is frozen.
+    """What there is to ask about: ``head`` events, ``last`` of them in the register and ``sealed`` in the log, recorded
+    until ``recorded_on``; ``rolls``: elections whose roll is frozen.
     """
 
     head: int
     last: int
+    sealed: int
     recorded_on: date
     persons: list[Person]
     places: list[str]
@@ -131,6 +132,7 @@ def _known(connection: Connection, head: int) -> Known:
     return Known(
         head=head,
         last=column("SELECT coalesce(max(position), 0) FROM projection.progress WHERE part = 0")[0],
+        sealed=column("SELECT coalesce(max(size), 0) FROM log.checkpoint")[0],
         recorded_on=column("SELECT coalesce(max(day), current_date) FROM projection.notice_lag")[0],
         persons=[Person(*row) for row in connection.execute(persons.encode())],
         places=column("SELECT DISTINCT municipality FROM projection.station ORDER BY 1"),
@@ -164,7 +166,8 @@ def _of_persons(known: Known) -> Iterator[Question]:
     yield Question("voters/{person}, now", lambda d: Ask(person(d)))
     yield Question("voters/{person}, a day under today's law", lambda d: Ask(person(d), {"under_law": UNTIL}))
     yield Question("voters/{person}/history", lambda d: Ask(f"{person(d)}/history"))
-    yield Question("voters/{person}/receipts", lambda d: Ask(f"{person(d)}/receipts"))
+    if known.sealed == known.head:
+        yield Question("voters/{person}/receipts", lambda d: Ask(f"{person(d)}/receipts"))
 
 
 def _of_the_register(known: Known) -> Iterator[Question]:
@@ -223,8 +226,9 @@ def _of_the_history(known: Known) -> Iterator[Question]:
     yield Question(
         "access-journal of a person", lambda d: Ask("/v1/access-journal", {"person": d.choice(known.persons).id})
     )
-    yield Question("log/receipt", lambda d: Ask(f"/log/receipt/{d.randint(1, known.last)}"))
-    yield Question("log/consistency", lambda d: Ask(f"/log/consistency/{d.randint(1, known.last)}"))
+    if known.sealed:
+        yield Question("log/receipt", lambda d: Ask(f"/log/receipt/{d.randint(1, known.sealed)}"))
+        yield Question("log/consistency", lambda d: Ask(f"/log/consistency/{d.randint(1, known.sealed)}"))
 
 
 def _of_authorities(known: Known) -> Iterator[Question]:
