@@ -35,6 +35,7 @@ JOURNAL: Final = sa.Table(
     sa.Column("detail", JSONB, nullable=False),
 )
 
+_WRITE: Final = JOURNAL.insert().returning(JOURNAL.c.id)
 _WHAT: Final = re.compile(r"[a-z][a-z0-9-]*")
 #: Thirteen digits could be a personal number, which must not stand in the journal.
 _JMB: Final = re.compile(r"(?<![0-9])[0-9]{13}(?![0-9])")
@@ -87,18 +88,18 @@ def journal_look(
     for member, value in {"election": election, "municipality": municipality, **(detail or {})}.items():
         if isinstance(value, str) and _JMB.search(value):
             raise PersonalNumberError(member)
-    entry = JOURNAL.insert().values(
-        at=now,
-        sub=caller.sub,
-        role=caller.role,
-        authority=caller.authority,
-        what=what,
-        person=person,
-        election=election,
-        municipality=municipality,
-        detail=dict(detail or {}),
-    )
-    return int(connection.execute(entry.returning(JOURNAL.c.id)).scalar_one())
+    entry = {
+        "at": now,
+        "sub": caller.sub,
+        "role": caller.role,
+        "authority": caller.authority,
+        "what": what,
+        "person": person,
+        "election": election,
+        "municipality": municipality,
+        "detail": dict(detail or {}),
+    }
+    return int(connection.execute(_WRITE, entry).scalar_one())
 
 
 def looks(

@@ -152,10 +152,14 @@ def conclude(
 
 
 def _check_municipalities(called: ElectionCalled, municipalities: Collection[str]) -> None:
-    unknown = [n for n, code in enumerate(called.municipalities) if code not in municipalities]
-    if unknown:
-        faults = [Fault(f"/municipalities/{n}", "There is no such municipality") for n in unknown]
-        detail = "The call names a municipality that does not exist"
+    faults = []
+    for n, code in enumerate(called.municipalities):
+        if code not in municipalities:
+            faults.append(Fault(f"/municipalities/{n}", "There is no such municipality"))
+        elif code in called.municipalities[:n]:  # somebody's slip: the municipality that was meant would be missing
+            faults.append(Fault(f"/municipalities/{n}", "This municipality is named twice"))
+    if faults:
+        detail = "The call names a municipality that does not exist, or one twice"
         raise Refusal("schema", detail, provision="Art. 1.14", faults=faults)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from procrastinate.exceptions import ConnectorException
 from starlette.responses import FileResponse
 
@@ -17,6 +17,7 @@ from register.acts import excerpts
 from register.api import problems
 from register.api.bodies import SmallBody, decode, schema_of
 from register.api.elections import journal, salt_of
+from register.api.knowledge import following
 from register.api.system import CurrentSystem, System
 from register.excerpts import worker
 from register.excerpts.from_roll import NotReadyError
@@ -39,13 +40,12 @@ _MEDIA_TYPES: Final = {
 }
 
 
-class ExcerptAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An excerpt and how far it is: lists ``done`` of ``total``; once drawn, the files with their SHA-256.
+class ExcerptItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An excerpt and how far it is: lists ``done`` of ``total``.
 
-    ``position`` is the conclusion's, ``checkpoint`` the signed tree head of exactly that size; of a provisional
-    excerpt, the position it shows the register at, and the first signed tree head that covers it. ``drawn``,
+    ``position`` is the conclusion's; of a provisional excerpt, the position it shows the register at. ``drawn``,
     ``verified`` and ``certified`` are the positions of these events, None before. ``reissue_of`` names the excerpt
-    whose lists are issued again. ``sidecar_key`` is the verifier key of the signed notes beside VRI files.
+    whose lists are issued again.
     """
 
     id: UUID
@@ -63,11 +63,20 @@ class ExcerptAnswer(msgspec.Struct, frozen=True, kw_only=True):
     done: int
     total: int
     position: int
-    checkpoint: str
     drawn: int | None
     verified: int | None
     certified: int | None
     reissue_of: UUID | None
+
+
+class ExcerptAnswer(ExcerptItem, frozen=True, kw_only=True):
+    """An excerpt, and once it is drawn its files with their SHA-256.
+
+    ``checkpoint`` is the signed tree head of exactly the size ``position``; of a provisional excerpt, the first signed
+    tree head that covers it. ``sidecar_key`` is the verifier key of the signed notes beside VRI files.
+    """
+
+    checkpoint: str
     sidecar_key: str | None
     files: list[ManifestEntry]
 
@@ -89,6 +98,29 @@ def request_excerpt(body: SmallBody, system: CurrentSystem, caller: CurrentCalle
     except NotReadyError as error:
         raise problems.NotReadyError(f"Not yet: {error}", retry_after=2) from None
     return _queued(system, run)
+
+
+@router.get("/v1/excerpts", responses=problems.responses(401, 403, 404, 422))
+def list_excerpts(
+    request: Request,
+    system: CurrentSystem,
+    caller: CurrentCaller,
+    election: Annotated[str, Query(max_length=60, description="Left out: those drawn without an election")] = "",
+    after: Annotated[UUID | None, Query(description="The excerpt before the page")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Response:
+    """The excerpts asked for of an election, the newest first, so that who verifies or certifies finds them."""
+    scope = may_look(caller, "excerpts")
+    runs = [run for run in system.runs.of(election) if scope.covers(run.municipality)]
+    if after is not None:
+        place = next((n for n, run in enumerate(runs, 1) if run.id == after), None)
+        if place is None:
+            raise problems.NotFoundError
+        runs = runs[place:]
+    page = runs[:limit]
+    more = following(request, after=page[-1].id, limit=limit) if len(runs) > limit else None
+    items = [msgspec.convert(_told(system, run), ExcerptItem) for run in page]
+    return problems.json_answer({"items": items, "next": more})
 
 
 @router.get("/v1/excerpts/{id}", responses=problems.responses(401, 403, 404))
@@ -224,25 +256,29 @@ def _answer(system: System, which: UUID) -> ExcerptAnswer:
     run = system.runs.find(which)
     if run is None:
         raise problems.NotFoundError
-    steps = excerpts.load(system.store, str(which))
     with system.database.engine.connect() as connection:
         covering = sa.select(CHECKPOINT.c.note).where(CHECKPOINT.c.size >= run.conclusion)
         checkpoint = connection.scalar(covering.order_by(CHECKPOINT.c.size).limit(1))
+    files = {
+        "sidecar_key": system.runs.sidecar_key if "vri" in run.formats else None,
+        "checkpoint": checkpoint,
+        "files": system.runs.files(which) if run.state in ("drawn", "reissued") else [],
+    }
+    return msgspec.convert(_told(system, run) | files, ExcerptAnswer)
+
+
+def _told(system: System, run: Run) -> dict[str, Any]:
+    """What is told of an excerpt without its files."""
+    steps = excerpts.load(system.store, str(run.id))
     state = run.state
     if steps is not None and run.state == "drawn":
         state = "certified" if steps.certified else "verified" if steps.verified else "drawn"
-    return msgspec.convert(
-        {
-            **{name: getattr(run, name) for name in Run.__struct_fields__ if name not in ("folder", "asked_by")},
-            "election": run.election or None,
-            "sidecar_key": system.runs.sidecar_key if "vri" in run.formats else None,
-            "state": state,
-            "position": run.conclusion,
-            "checkpoint": checkpoint,
-            "drawn": None if steps is None or run.state != "drawn" else steps.drawn,
-            "verified": None if steps is None else steps.verified,
-            "certified": None if steps is None else steps.certified,
-            "files": system.runs.files(which) if run.state in ("drawn", "reissued") else [],
-        },
-        ExcerptAnswer,
-    )
+    return {
+        **{name: getattr(run, name) for name in Run.__struct_fields__ if name not in ("folder", "asked_by")},
+        "election": run.election or None,
+        "state": state,
+        "position": run.conclusion,
+        "drawn": None if steps is None or run.state != "drawn" else steps.drawn,
+        "verified": None if steps is None else steps.verified,
+        "certified": None if steps is None else steps.certified,
+    }

@@ -34,7 +34,7 @@ from register.api.knowledge import (
 from register.api.system import CurrentSystem, System
 from register.law.competence import Caller, Purpose, may_look
 from register.law.provisions import Refusal
-from register.projection import queries
+from register.projection import counting, queries
 from register.projection.keeping import BusyError, Keeper
 from register.projection.roll_accounts import Shown
 from register.settings import today
@@ -106,7 +106,7 @@ async def read_summary(
 
     def work(connection: sa.Connection, position: int) -> Summary:
         on = asked.day(system.clock())
-        rows = [dict(row) for row in queries.summary(connection, on, position, chosen)]
+        rows = [dict(row) for row in counting.summary(connection, on, position, chosen)]
         return Summary(rows, sum(row["count"] for row in rows), on, position)
 
     return problems.json_answer(await resting_on(system, asked, work, may_lag=True))
@@ -193,18 +193,21 @@ def published(system: System, connection: sa.Connection, on: date, position: int
 
     def count() -> Published:
         def table(by: By) -> dict[Key, int]:
-            return {row[by]: row["count"] for row in queries.summary(connection, on, position, [by])}
+            return {row[by]: row["count"] for row in counting.summary(connection, on, position, [by])}
 
         return publish(table("municipality"), table("entity"), table("sex"), table("age"))
 
-    return _once(system, ("tables", position, on), count)
+    return _once(system, ("tables", queries.tables_of(connection), position, on), count)
 
 
 KEEPER: Final = Keeper(KEPT)
 
 
 def _once(system: System, key: tuple[str | int | date, ...], count: Callable[[], T]) -> T:
-    """What was counted, once. Raises ``NotReadyError`` rather than let many wait."""
+    """What was counted, once. Raises ``NotReadyError`` rather than let many wait.
+
+    ``key`` names the tables too: counts of tables that were found wrong and replaced are not told again.
+    """
     try:
         return KEEPER.once((system.settings.data, system.settings.database_url, *key), count)
     except BusyError:
@@ -248,13 +251,13 @@ def accounts(connection: sa.Connection, on: date, first: int, last: int) -> Acco
     Entered, reinstated and deleted come from the audit log, before and after from the register, moves from the
     stretches; ``remainder`` is what they do not explain, over the country or in any one municipality.
     """
-    before, after = queries.counts(connection, on, first), queries.counts(connection, on, last)
+    before, after = counting.counts(connection, on, first, last)
     lines: dict[tuple[str | None, str | None], Counter[str]] = {}
     net: Counter[str | None] = Counter()
-    for row in queries.changes(connection, on, first, last):
+    for row in counting.changes(connection, on, first, last):
         lines.setdefault((row["municipality"], row["ground"]), Counter())[row["action"]] += row["count"]
         net[row["municipality"]] += -row["count"] if row["action"] == "deleted" else row["count"]
-    for gone, come, count in queries.moves(connection, on, first, last):
+    for gone, come, count in counting.moves(connection, on, first, last):
         lines.setdefault((gone, None), Counter())["moved_out"] += count
         lines.setdefault((come, None), Counter())["moved_in"] += count
         net[gone] -= count
@@ -273,7 +276,8 @@ def accounts(connection: sa.Connection, on: date, first: int, last: int) -> Acco
 def public_accounts(system: System, connection: sa.Connection, on: date, first: int, last: int) -> Accounts:
     """The accounts as everyone sees them, made from what everyone sees of the register at both positions."""
     before, after = (published(system, connection, on, position) for position in (first, last))
-    found = _once(system, ("accounts", first, last, on), lambda: accounts(connection, on, first, last))
+    key = ("accounts", queries.tables_of(connection), first, last, on)
+    found = _once(system, key, lambda: accounts(connection, on, first, last))
     flows: dict[Key, Counter[str]] = {}
     for item in found.items:
         members = {name: count for name in Flows._fields if isinstance(count := getattr(item, name), int)}
@@ -288,6 +292,6 @@ def public_accounts(system: System, connection: sa.Connection, on: date, first: 
 def read_by(text: str) -> tuple[By, ...]:
     """What to count by, in one order whatever the order asked in. Raises ``RequestValidationError``."""
     names = [name.strip() for name in text.split(",")] if text else []
-    if not all(name in queries.SUMMARY_BY for name in names):
+    if not all(name in counting.SUMMARY_BY for name in names):
         raise impossible("by")
-    return tuple(name for name in queries.SUMMARY_BY if name in names)
+    return tuple(name for name in counting.SUMMARY_BY if name in names)

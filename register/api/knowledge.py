@@ -158,9 +158,8 @@ async def resting_on(system: System, asked: Asked, work: Work[T], *, may_lag: bo
 
 
 def _once(system: System, asked: Asked, work: Work[T]) -> T:
-    engine = system.database.engine.execution_options(isolation_level="REPEATABLE READ")
     try:
-        with engine.begin() as connection:
+        with system.database.readings.begin() as connection:
             return work(connection, position_for(system, connection, asked))
     except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
         raise problems.NotReadyError("The register does not answer right now") from error

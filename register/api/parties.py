@@ -198,6 +198,18 @@ def request_copy(id: str, body: SmallBody, system: CurrentSystem, caller: Curren
     return answer
 
 
+@router.get("/v1/elections/{id}/excerpt-requests", responses=problems.responses(401, 403))
+def list_requests(id: str, system: CurrentSystem, caller: CurrentCaller) -> Response:
+    """The copies given of an election, in the order of their grants: all of them to the CEC, an entity its own."""
+    own = caller.role == "political-entity"
+    may_look(caller, "excerpt-requests" if own else "political-entities")
+    with system.database.psycopg() as connection:
+        found = parties.copies(connection, system.store, id)
+    copies = _copies(system)
+    shown = [each for each in found if not own or each.granted.entity == parties.entity_of(caller)]
+    return problems.json_answer({"items": [_answer(copies, each) for each in shown], "next": None})
+
+
 @router.get("/v1/excerpt-requests/{id}", responses=problems.responses(401, 403, 404))
 def read_request(id: str, system: CurrentSystem, caller: CurrentCaller) -> Response:
     """How far a copy is, and its files."""

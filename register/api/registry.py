@@ -112,12 +112,12 @@ async def read_voter(
 
     def work(connection: sa.Connection, position: int) -> Entry | None:
         on = asked.day(system.clock())
-        who = look_up(system, connection, scope, person, on, position)
-        found = None
-        if who is not None and under_law is not None:
-            found = entry_under(under(under_law), system, connection, who, on, position)
-        elif who is not None and (row := queries.voter(connection, who, on, position)) is not None:
-            found = entry_of(row, position)
+        who, found, stream = None, None, _opaque(person)
+        if scope.everything and under_law is None and stream is not None:  # the usual question, in one
+            who, row = queries.person_and_voter(connection, stream, on, position)
+            found = None if row is None else entry_of(row, position)
+        elif (who := look_up(system, connection, scope, person, on, position)) is not None:
+            found = _entry(system, connection, who, on, position, under_law)
         journal_person(connection, system, caller, "voter", person, who, on=on, position=position, under_law=under_law)
         return found
 
@@ -203,6 +203,15 @@ async def read_register(
         return Page(items, more, position)
 
     return private(await resting_on(system, asked, work, may_lag=True))
+
+
+def _entry(
+    system: System, connection: sa.Connection, who: UUID, on: date, position: int, under_law: date | None
+) -> Entry | None:
+    if under_law is not None:
+        return entry_under(under(under_law), system, connection, who, on, position)
+    row = queries.voter(connection, who, on, position)
+    return None if row is None else entry_of(row, position)
 
 
 # --- questions ------------------------------------------------------------------------------------------------------

@@ -40,6 +40,12 @@ class Database:
     server: EmbeddedServer | None = None
     """The embedded server, or None when CVR_DATABASE_URL names one."""
 
+    readings: sa.Engine = field(init=False, repr=False)
+    """The same pool, for transactions that see one state of the database."""
+
+    def __post_init__(self) -> None:
+        self.readings = self.engine.execution_options(isolation_level="REPEATABLE READ")
+
     def psycopg(self, *, autocommit: bool = False) -> psycopg.Connection[TupleRow]:
         """A connection of its own, as `cvr_app`; to be used as a context manager."""
         return _connect(self.dsn, self.server, autocommit=autocommit)

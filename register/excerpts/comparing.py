@@ -2,7 +2,8 @@
 
 A voter is told by name and date of birth, or by personal number where both files have it; files that are given away
 have nothing better. What is left over on both sides with the same date of birth and two of three names is one voter
-whose name changed. Numbers of lines and codes of copies are no content and are not compared.
+whose name changed. Numbers of lines and codes of copies are no content and are not compared; nor is the script a
+name is written in, so that a Latin list and a Cyrillic one of the same voters are the same.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
+from unicodedata import normalize
 from zipfile import BadZipFile, ZipFile
 
 import msgspec
 
 from register.excerpts.formats import format_of
+from register.law import alphabet
 
 #: What is no content of a row: they differ between lists and copies that hold the same voters.
 PASSED_OVER: Final = frozenset({"no", "code"})
@@ -109,7 +112,7 @@ def compare(a: Sheet, b: Sheet) -> Comparison:
 def _by_key(rows: Iterable[Row], key: Key) -> dict[Key, list[Row]]:
     found: defaultdict[Key, list[Row]] = defaultdict(list)
     for row in rows:
-        found[tuple(row[column] for column in key)].append(row)
+        found[tuple(_said(row, column) for column in key)].append(row)
     return found
 
 
@@ -151,11 +154,16 @@ def _renamed(only_a: list[Row], only_b: list[Row], pairs: list[tuple[Row, Row]])
 
 
 def _alike(a: Row, b: Row) -> bool:
-    return sum(a[name] == b[name] for name in _NAMES) >= _ALIKE
+    return sum(_said(a, name) == _said(b, name) for name in _NAMES) >= _ALIKE
 
 
 def _differing(a: Row, b: Row, compared: Key) -> dict[str, tuple[str, str]]:
-    return {column: (a[column], b[column]) for column in compared if a[column] != b[column]}
+    return {column: (a[column], b[column]) for column in compared if _said(a, column) != _said(b, column)}
+
+
+def _said(row: Row, column: str) -> str:
+    """What stands in a column, whatever script it is written in: a name in Latin letters, which loses nothing."""
+    return alphabet.to_latin(normalize("NFC", row[column])) if column in _NAMES else row[column]
 
 
 # --- reading --------------------------------------------------------------------------------------------------------

@@ -67,13 +67,13 @@ class Runs:
         self.sidecar_key: str | None = None if signer is None else str(signer.key)
 
     def begin(self, wanted: Wanted, folder: Path | None = None) -> Run:
-        """Settle which lists a run has, and write it down; a run of the same terms in the same folder is taken up.
+        """Settle which lists a run has, and write it down; a run of the same terms is taken up, a failed one too.
 
-        So is, whatever its folder unless one is named, a run of the same terms of which lists failed.
+        Without ``folder`` that is one anywhere below the data folder, so that what was certified is not drawn beside
+        itself (Art. 3.6 e), and a new one gets a folder of its own there; with it, one in this folder.
 
-        Without ``folder`` it is one of its own below the data folder. Raises ``Refusal``: ``schema`` for what cannot
-        be drawn, ``calendar`` before the conclusion or outside the days of display; ``LookupError`` for an unknown
-        election; ``from_roll.NotReadyError`` while roll or log are not there yet.
+        Raises ``Refusal``: ``schema`` for what cannot be drawn, ``calendar`` before the conclusion or outside the days
+        of display; ``LookupError`` for an unknown election; ``from_roll.NotReadyError`` while roll or log are missing.
         """
         kind, formats, scripts = judged(wanted)
         if wanted.municipality is not None and wanted.municipality not in self._sources.names:
@@ -96,11 +96,13 @@ class Runs:
                 "reissue_of": None,
                 "folder": self._kept(own if folder is None else folder),
             }
-            earlier = connection.scalar(
-                sa.select(run.c.run).where(run.c.state.not_in(("failed", "cancelled")), *_same(terms)).limit(1)
-            )
+            same = _same({n: v for n, v in terms.items() if folder is not None or n != "folder"})
+            if folder is None:
+                same.append(~run.c.folder.startswith("/"))
+            kept = sa.select(run.c.run).where(run.c.state.not_in(("failed", "cancelled")), *same)
+            earlier = connection.scalar(kept.order_by(run.c.requested_at, run.c.run).limit(1))
             if earlier is None:
-                earlier = _taken_up(connection, {n: v for n, v in terms.items() if folder is not None or n != "folder"})
+                earlier = _taken_up(connection, same)
             if earlier is None:
                 self._write_down(connection, new, terms, items_of(new, lists, scripts))
         return self._made(new if earlier is None else earlier)
@@ -138,6 +140,10 @@ class Runs:
     def find(self, which: UUID) -> Run | None:
         """The run of this id, or None."""
         return next(iter(self._read(run.c.run == which)), None)
+
+    def of(self, election: str) -> list[Run]:
+        """The runs of an election (empty: those without one), the newest first."""
+        return self._read(run.c.election == election)[::-1]
 
     def unfinished(self) -> list[Run]:
         """Runs that are under way, the oldest first."""
@@ -302,12 +308,12 @@ def _same(terms: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
     return [run.c[name].is_not_distinct_from(value) for name, value in terms.items()]
 
 
-def _taken_up(connection: sa.Connection, terms: Mapping[str, Any]) -> UUID | None:
-    """The newest failed run of these terms of which lists failed, made ready for another go at them, or None."""
+def _taken_up(connection: sa.Connection, same: Sequence[sa.ColumnElement[bool]]) -> UUID | None:
+    """The newest failed run of the same terms of which lists failed, made ready for another go at them, or None."""
     unprinted = sa.exists().where(item.c.run == run.c.run, item.c.files.is_(None), item.c.failure.is_not(None))
     found: UUID | None = connection.scalar(
         sa.select(run.c.run)
-        .where(run.c.state == "failed", unprinted, *_same(terms))
+        .where(run.c.state == "failed", unprinted, *same)
         .order_by(run.c.requested_at.desc(), run.c.run)
         .limit(1)
         .with_for_update()

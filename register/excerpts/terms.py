@@ -26,6 +26,10 @@ PROVISION: Final = "Art. 3.6"
 #: All kinds that are drawn by runs: those of a concluded roll, its statistics, and the register's own.
 RunKind = DrawnKind | Literal["provisional"]
 RUN_KINDS: Final[tuple[RunKind, ...]] = (*DRAWN_KINDS, "provisional")
+_ON_REQUEST: Final = (
+    "A political entity is given a numbered copy at its own request (POST /v1/elections/{id}/excerpt-requests),"
+    " and none is drawn without one"
+)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,6 +87,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 def judged(wanted: Wanted) -> tuple[RunKind, tuple[Format, ...], tuple[Script, ...]]:
     """Kind, formats and scripts, in a fixed order. Raises ``Refusal("schema")`` naming what can be drawn."""
     kind = next((kind for kind in RUN_KINDS if kind == wanted.kind), None)
+    if wanted.kind == "political-entity":
+        raise refusal("/kind", _ON_REQUEST, provision="Art. 3.1")
     if kind is None:
         raise refusal("/kind", f"Excerpts are drawn of these kinds: {', '.join(RUN_KINDS)}")
     formats = tuple(each for each in FORMATS if each in wanted.formats)

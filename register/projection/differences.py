@@ -46,7 +46,7 @@ SHOWN: Final = (
 #: Events, and persons they touch, looked at in one go: three to an item asked for, but not fewer than this.
 AT_ONCE: Final = 300
 #: Events, or persons, looked at for one page: it may hold fewer items than asked for, and still have a next.
-LOOKED_AT: Final = 20_000
+LOOKED_AT: Final = 6_000
 
 _NOBODY: Final = UUID(int=0)
 _LAST_PERSON: Final = UUID(int=2**128 - 1)

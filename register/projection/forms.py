@@ -85,6 +85,10 @@ def make_tables(connection: Connection, without: Iterable[str]) -> None:
     bare = set(without)
     for table in metadata.sorted_tables:
         connection.execute(str(CreateTable(table).compile(dialect=_DIALECT)))
+        for column in table.columns:
+            if (distinct := column.info.get("n_distinct")) is not None:
+                statement = f"ALTER TABLE {table} ALTER {column.name} SET (n_distinct = {distinct})"
+                connection.execute(statement.encode())
         if table.name in bare:
             if table.primary_key.columns:
                 connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table.name}_pkey".encode())

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.elements import ColumnElement
 
 from register.law.deletions import Action
@@ -24,9 +25,8 @@ from register.projection.tables import audit_entry, coverage, form, joined, link
 Row = Mapping[str, Any]
 #: The columns of the stretches, or of a page of them.
 Columns = Any
-
-#: What a summary may be counted by.
-SUMMARY_BY: Final = ("municipality", "entity", "sex", "age", "ground")
+#: A place in the alphabet's order: sort key and person.
+_Order = tuple[bytes, UUID]
 
 
 class BadCursorError(ValueError):
@@ -47,10 +47,14 @@ def position(connection: Connection) -> int:
     Whoever reads the register asks for it first, in the transaction of the reading: from then on, until the end of
     that transaction, no rebuild puts other tables in the place of these.
     """
-    at = select(progress.c.position).where(progress.c.part == COMMON).scalar_subquery()
-    found, version = connection.execute(select(at, select(form.c.version).scalar_subquery())).one()
+    found, version = connection.execute(_POSITION).one()
     check_answering(version or 0)
     return int(found or 0)
+
+
+def tables_of(connection: Connection) -> int:
+    """Which tables these are: another number once a rebuild has put others in their place."""
+    return int(connection.scalar(sa.text("SELECT 'projection.progress'::regclass::oid::int8")))
 
 
 def wait_for(engine: sa.Engine, wanted: int, *, seconds: float) -> int:
@@ -66,11 +70,13 @@ def wait_for(engine: sa.Engine, wanted: int, *, seconds: float) -> int:
         time.sleep(0.02)
 
 
-def _known(table: sa.FromClause, known: int) -> ColumnElement[bool]:
+def known_at(table: sa.FromClause, known: int | sa.BindParameter[int]) -> ColumnElement[bool]:
+    """Whether a row is known at a position."""
     return table.c.known.op("@>")(sa.cast(known, sa.BigInteger))
 
 
-def _on(table: sa.FromClause, on: date) -> ColumnElement[bool]:
+def holds_on(table: sa.FromClause, on: date | sa.BindParameter[date]) -> ColumnElement[bool]:
+    """Whether a row holds on a day."""
     return table.c.days.op("@>")(sa.cast(on, sa.Date))
 
 
@@ -79,30 +85,49 @@ def _votes_there(rows: Columns) -> ColumnElement[bool]:
     return sa.and_(rows.entered, rows.voting_option == "regular", rows.counts_in == rows.municipality)
 
 
-def _covers(rows: Columns, on: date, known: int) -> ColumnElement[bool]:
+def _covers(
+    rows: Columns, on: date | sa.BindParameter[date], known: int | sa.BindParameter[int]
+) -> ColumnElement[bool]:
     return sa.and_(
         coverage.c.municipality == rows.municipality,
         coverage.c.address_key == rows.address_key,
-        _on(coverage, on),
-        _known(coverage, known),
+        holds_on(coverage, on),
+        known_at(coverage, known),
     )
 
 
-def _with_station(rows: sa.Table | sa.Subquery, on: date, known: int) -> sa.Select[Any]:
+def _station_of(rows: Columns) -> sa.Label[Any]:
+    return sa.case((_votes_there(rows), coverage.c.station)).label("polling_station")
+
+
+def _with_station(
+    rows: sa.Table | sa.Subquery, on: date | sa.BindParameter[date], known: int | sa.BindParameter[int]
+) -> sa.Select[Any]:
     """Stretches as of (day, position), each with the regular station that covers its address."""
-    station = sa.case((_votes_there(rows.c), coverage.c.station)).label("polling_station")
-    return select(rows, station).select_from(rows.outerjoin(coverage, _covers(rows.c, on, known)))
+    return select(rows, _station_of(rows.c)).select_from(rows.outerjoin(coverage, _covers(rows.c, on, known)))
+
+
+# The statements of which the answer to every look at one person consists are written once: to put one together anew
+# takes three times as long as to have it answered.
+_WHO: Final = sa.bindparam("who", type_=sa.Uuid)
+_DAY: Final = sa.bindparam("on", type_=sa.Date)
+_UPTO: Final = sa.bindparam("known", type_=sa.BigInteger)
+_POSITION: Final = select(
+    select(progress.c.position).where(progress.c.part == COMMON).scalar_subquery(),
+    select(form.c.version).scalar_subquery(),
+)
+_SELF: Final[ColumnElement[UUID]] = func.coalesce(joined.c.person, person.c.person)
+_BY_STREAM: Final = person.outerjoin(joined, sa.and_(joined.c.stream == person.c.person, known_at(joined, _UPTO)))
+_KNOWN_PERSON: Final = sa.and_(person.c.person == _WHO, person.c.first_position <= _UPTO)
+_PERSON: Final = select(_SELF).select_from(_BY_STREAM).where(_KNOWN_PERSON)
+_VOTER: Final = _with_station(stretch, _DAY, _UPTO).where(
+    stretch.c.person == _WHO, holds_on(stretch, _DAY), known_at(stretch, _UPTO)
+)
 
 
 def person_of(connection: Connection, stream: UUID, known: int) -> UUID | None:
     """The person a stream belongs to as known at a position, or None when nothing of it was known then."""
-    other = sa.and_(joined.c.stream == person.c.person, _known(joined, known))
-    query = (
-        select(func.coalesce(joined.c.person, person.c.person))
-        .select_from(person.outerjoin(joined, other))
-        .where(person.c.person == stream, person.c.first_position <= known)
-    )
-    found = connection.scalar(query)
+    found = connection.scalar(_PERSON, {"who": stream, "known": known})
     return None if found is None else UUID(str(found))
 
 
@@ -116,7 +141,7 @@ def bearers(connection: Connection, jmb: str, stream: UUID | None, known: int) -
     found = {who for own in streams if (who := person_of(connection, own, known)) is not None}
     for linked in connection.scalars(replaced).all():
         who = person_of(connection, linked, known)
-        shown = select(stretch.c.person).where(stretch.c.person == who, stretch.c.jmb == jmb, _known(stretch, known))
+        shown = select(stretch.c.person).where(stretch.c.person == who, stretch.c.jmb == jmb, known_at(stretch, known))
         if who is not None and connection.scalar(shown.limit(1)) is not None:
             found.add(who)
     return sorted(found)
@@ -127,7 +152,7 @@ def municipalities_of(
 ) -> dict[UUID, set[str]]:
     """Where each of these persons permanently resides or counts on any of these days, as known at a position."""
     query = select(stretch.c.person, stretch.c.municipality, stretch.c.counts_in).where(
-        stretch.c.person.in_(list(persons)), _known(stretch, known), sa.or_(*(_on(stretch, day) for day in days))
+        stretch.c.person.in_(list(persons)), known_at(stretch, known), sa.or_(*(holds_on(stretch, day) for day in days))
     )
     found: dict[UUID, set[str]] = {who: set() for who in persons}
     for who, resides, counts in connection.execute(query):
@@ -137,20 +162,35 @@ def municipalities_of(
 
 def streams_of(connection: Connection, who: UUID, known: int) -> list[UUID]:
     """The streams of a person's numbers as known at a position."""
-    rows = connection.scalars(select(joined.c.stream).where(joined.c.person == who, _known(joined, known)))
+    rows = connection.scalars(select(joined.c.stream).where(joined.c.person == who, known_at(joined, known)))
     return [who, *rows]
 
 
 def voter(connection: Connection, who: UUID, on: date, known: int) -> Row | None:
     """The stretch of a person that holds on a day, with its polling station; None when there is none."""
-    query = _with_station(stretch, on, known).where(stretch.c.person == who, _on(stretch, on), _known(stretch, known))
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(_VOTER, {"who": who, "on": on, "known": known}).mappings().first()
     return None if row is None else dict(row)
+
+
+_HELD: Final = sa.and_(stretch.c.person == _SELF, holds_on(stretch, _DAY), known_at(stretch, _UPTO))
+_FOUND: Final = (
+    select(_SELF.label("self"), stretch, _station_of(stretch.c))
+    .select_from(_BY_STREAM.outerjoin(stretch, _HELD).outerjoin(coverage, _covers(stretch.c, _DAY, _UPTO)))
+    .where(_KNOWN_PERSON)
+)
+
+
+def person_and_voter(connection: Connection, stream: UUID, on: date, known: int) -> tuple[UUID | None, Row | None]:
+    """What :func:`person_of` and then :func:`voter` give, asked for at once."""
+    row = connection.execute(_FOUND, {"who": stream, "on": on, "known": known}).mappings().first()
+    if row is None:
+        return None, None
+    return UUID(str(row["self"])), None if row["person"] is None else dict(row)
 
 
 def stretches(connection: Connection, who: UUID, known: int) -> list[Row]:
     """All stretches of a person as known at a position, by day."""
-    query = select(stretch).where(stretch.c.person == who, _known(stretch, known))
+    query = select(stretch).where(stretch.c.person == who, known_at(stretch, known))
     rows = connection.execute(query.order_by(func.lower(stretch.c.days).nulls_first())).mappings()
     return [dict(row) for row in rows]
 
@@ -162,7 +202,7 @@ def find_by_name(
     query = (
         select(stretch.c.person)
         .distinct()
-        .where(stretch.c.name_key == name_key(surname, given_name, born_on), _known(stretch, known))
+        .where(stretch.c.name_key == name_key(surname, given_name, born_on), known_at(stretch, known))
         .order_by(stretch.c.person)
         .limit(limit)
     )
@@ -183,105 +223,96 @@ def register_page(
 
     Raises :class:`BadCursorError`.
     """
-    query = select(stretch).where(stretch.c.entered, _on(stretch, on), _known(stretch, known))
-    if municipality is not None:
-        query = query.where(stretch.c.counts_in == municipality)
-    if polling_station is not None:
-        covered = sa.and_(_covers(stretch.c, on, known), coverage.c.station == polling_station)
-        query = query.where(_votes_there(stretch.c), sa.exists().where(covered))
-    if after is not None:
-        key, who = _place(connection, after, on, known)
-        place = sa.tuple_(stretch.c.sort_key, stretch.c.person)
-        query = query.where(place > sa.tuple_(sa.literal(key, sa.LargeBinary), sa.literal(who, sa.UUID)))
+    place = None if after is None else _place(connection, after, on, known)
+    if polling_station is None or municipality is None:
+        page = _page(on, known, municipality, place, limit + 1)
+    else:
+        page = _page_of_station(connection, on, known, municipality, polling_station, place, limit + 1)
     # The page first, the stations of its few voters then: no plan can take it into its head to join a country.
-    page = query.order_by(stretch.c.sort_key, stretch.c.person).limit(limit + 1).subquery()
     whole = _with_station(page, on, known).order_by(page.c.sort_key, page.c.person)
     rows: list[Row] = [dict(row) for row in connection.execute(whole).mappings()]
     following: str | None = str(rows[limit - 1]["person"]) if len(rows) > limit else None
     return rows[:limit], following
 
 
-def _place(connection: Connection, after: str, on: date, known: int) -> tuple[bytes, UUID]:
+def _page(on: date, known: int, municipality: str | None, place: _Order | None, limit: int) -> sa.Subquery:
+    """The first entries behind a place. Which ones is told by an index alone; only they are fetched."""
+    chosen = [stretch.c.entered, holds_on(stretch, on), known_at(stretch, known), *_behind(stretch.c, place)]
+    if municipality is not None:
+        chosen.append(stretch.c.counts_in == municipality)
+    names = (stretch.c.person, stretch.c.days, stretch.c.known)
+    first = select(*names).where(*chosen).order_by(stretch.c.sort_key, stretch.c.person).limit(limit).subquery()
+    same = sa.and_(*(column == first.c[column.name] for column in names))
+    return select(stretch).select_from(first.join(stretch, same)).subquery()
+
+
+def _page_of_station(
+    connection: Connection,
+    on: date,
+    known: int,
+    municipality: str,
+    station: str,
+    place: _Order | None,
+    limit: int,
+) -> sa.Subquery:
+    """The same of a polling station: its addresses, all its voters, and of these the first.
+
+    Voters of one station stand far apart in the order of a municipality, and nobody can tell a plan how far.
+    """
+    covered = select(coverage.c.address_key).where(
+        coverage.c.municipality == municipality,
+        coverage.c.station == station,
+        holds_on(coverage, on),
+        known_at(coverage, known),
+    )
+    addresses = sa.literal(list(connection.scalars(covered)), ARRAY(sa.Text))
+    # A plan made for any addresses would go through the municipality once for each of them.
+    connection.execute(sa.text("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"))
+    voters = (
+        select(stretch)
+        .where(
+            stretch.c.entered,
+            stretch.c.counts_in == municipality,
+            stretch.c.address_key == sa.any_(addresses),
+            _votes_there(stretch.c),
+            holds_on(stretch, on),
+            known_at(stretch, known),
+        )
+        .cte("voters")
+        .prefix_with("MATERIALIZED")
+    )
+    behind = select(voters).where(*_behind(voters.c, place))
+    return behind.order_by(voters.c.sort_key, voters.c.person).limit(limit).subquery()
+
+
+def _behind(rows: Columns, place: _Order | None) -> list[ColumnElement[bool]]:
+    if place is None:
+        return []
+    key, who = place
+    order = sa.tuple_(rows.sort_key, rows.person)
+    return [order > sa.tuple_(sa.literal(key, sa.LargeBinary), sa.literal(who, sa.Uuid))]
+
+
+def _place(connection: Connection, after: str, on: date, known: int) -> _Order:
     """The place in the order behind a cursor. A cursor is a person: it tells no name, as a sort key would."""
     try:
         who = UUID(after)
     except ValueError as error:
         raise BadCursorError(after) from error
-    query = select(stretch.c.sort_key).where(stretch.c.person == who, _on(stretch, on), _known(stretch, known))
+    query = select(stretch.c.sort_key).where(stretch.c.person == who, holds_on(stretch, on), known_at(stretch, known))
     key = connection.scalar(query)
     if key is None:
         raise BadCursorError(after)
     return bytes(key), who
 
 
-def summary(connection: Connection, on: date, known: int, by: Collection[str]) -> list[Row]:
-    """Counts of voters (with ``ground``: of those not entered too) by municipality, entity, sex, age, first ground.
-
-    Each row holds the members of ``by`` in the order of :data:`SUMMARY_BY`, and ``count``. The municipality is where
-    a voter counts, of those not entered where they reside.
-    """
-    age = func.date_part("year", func.age(sa.cast(on, sa.Date), stretch.c.born_on)).cast(sa.Integer)
-    columns: dict[str, ColumnElement[Any]] = {
-        "municipality": func.coalesce(stretch.c.counts_in, stretch.c.municipality),
-        "entity": stretch.c.entity,
-        "sex": stretch.c.sex,
-        "age": age,
-        "ground": stretch.c.grounds[1],
-    }
-    chosen = [columns[name].label(name) for name in SUMMARY_BY if name in by]
-    query = select(*chosen, func.count().label("count")).where(_on(stretch, on), _known(stretch, known))
-    if "ground" not in by:
-        query = query.where(stretch.c.entered)
-    if chosen:
-        labels: list[ColumnElement[Any]] = [sa.literal_column(str(n)) for n in range(1, len(chosen) + 1)]
-        query = query.group_by(*labels).order_by(*(label.nulls_first() for label in labels))
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def counts(connection: Connection, on: date, known: int) -> dict[str | None, int]:
-    """Voters by the municipality they count in."""
-    return {row["municipality"]: row["count"] for row in summary(connection, on, known, ["municipality"])}
-
-
-def changes(connection: Connection, on: date, after: int, upto: int) -> list[Row]:
-    """What the audit log says of a day between two positions: ``municipality``, ``action``, ``ground``, ``count``.
-
-    The municipality is where the entry counts on that very day: after an entry or reinstatement, before a deletion.
-    """
-    at = sa.case((audit_entry.c.action == "deleted", audit_entry.c.position - 1), else_=audit_entry.c.position)
-    there = sa.and_(stretch.c.person == audit_entry.c.person, _on(stretch, on), stretch.c.known.op("@>")(at))
-    query = (
-        select(
-            stretch.c.counts_in.label("municipality"),
-            audit_entry.c.action,
-            audit_entry.c.ground,
-            func.count().label("count"),
-        )
-        .select_from(audit_entry.outerjoin(stretch, there))
-        .where(audit_entry.c.position > after, audit_entry.c.position <= upto, _on(audit_entry, on))
-        .group_by(stretch.c.counts_in, audit_entry.c.action, audit_entry.c.ground)
-    )
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def moves(connection: Connection, on: date, after: int, upto: int) -> list[tuple[str, str, int]]:
-    """Voters who, for that day, ceased to count in one municipality and began to in another: (from, to, how many)."""
-    was, now = stretch.alias("was"), stretch.alias("now")
-    at = func.upper(was.c.known)
-    query = (
-        select(was.c.counts_in, now.c.counts_in, func.count())
-        .select_from(was.join(now, sa.and_(now.c.person == was.c.person, func.lower(now.c.known) == at)))
-        .where(was.c.entered, now.c.entered, was.c.counts_in != now.c.counts_in)
-        .where(at > after, at <= upto, was.c.days.op("@>")(sa.cast(on, sa.Date)), _on(now, on))
-        .group_by(was.c.counts_in, now.c.counts_in)
-    )
-    return [(a, b, n) for a, b, n in connection.execute(query)]
-
-
 def _before(instant: datetime) -> ColumnElement[int]:
     """The last position recorded before an instant."""
     at = sa.cast(instant, sa.DateTime(timezone=True)) - sa.text("interval '1 microsecond'")
     return sa.cast(func.store.position_at(at), sa.BigInteger)
+
+
+_NOT_FIRST: Final = audit_entry.c.action != sa.literal_column("'entered'")
 
 
 def audit_page(
@@ -314,6 +345,8 @@ def audit_page(
     ):
         if value is not None:
             query = query.where(column == value)
+    if action is not None and action != "entered":
+        query = query.where(_NOT_FIRST)  # in these words there is an index of the rare ones
     if who is not None:
         query = query.where(audit_entry.c.person.in_(list(who)))
     # Instants rise with positions, by which there is an index.

@@ -34,6 +34,8 @@ NEXT: Final = "projection_next"
 BEFORE: Final = "projection_before"
 #: Rolls once frozen go on standing; so they are taken over, not made again.
 KEPT: Final = ("roll", "frozen_roll")
+#: What is asked by indexes alone.
+SETTLED: Final = ("stretch", "audit_entry")
 #: From so many events on, starting more processes pays.
 WORTH_SPREADING: Final = 30_000
 #: From so many events on, whole streams are loaded into an empty register before it follows.
@@ -99,7 +101,11 @@ def rebuild(
         live.commit()
         if found and same_form and not accept:
             return Rebuilt(position_of(new), found, switched=False)
-        return _switch(live, new, store, found, progress, exact=same_form, accept=accept)
+        rebuilt = _switch(live, new, store, found, progress, exact=same_form, accept=accept)
+    if rebuilt.switched:
+        progress("settling", 0, 0)
+        _settle(database)
+    return rebuilt
 
 
 def bring_to_form(database: Database, store: Store, *, processes: int = 1) -> Rebuilt | None:
@@ -302,6 +308,17 @@ def _switch(
             return Rebuilt(here, [*found, *more], switched=True)
         progress("waiting for readers", 0, 0)
         time.sleep(_PAUSE)
+
+
+def _settle(database: Database) -> None:
+    """Let PostgreSQL note of the new tables that everybody sees all their rows.
+
+    Until then an index alone answers nothing, and every page and count goes to the table as well. Left to itself, it
+    looks while the new tables are still being written, sees that not everybody sees them, and not again for long.
+    """
+    with database.psycopg(autocommit=True) as connection:
+        for table in SETTLED:
+            connection.execute(f"VACUUM {SCHEMA}.{table}".encode())
 
 
 def _take_over(live: Connection) -> bool:

@@ -1,9 +1,9 @@
 """The accounts of a frozen roll: its voters in cells, as they are, and as everyone may see them (Art. 3.1, 3.6 e).
 
-One function guards one set of cells. Whatever else is shown of a roll is a sum of cells as everyone sees them, so that
-no two places together tell what each of them withholds. Of a run-off everyone sees the sum alone: its roll is the first
-round's but for a few voters, so that cell by cell, two guarded accounts beside each other would tell of one person's
-death or loss of capacity.
+One function guards one set of cells. Whatever else is shown of a roll is a sum of cells as everyone sees them, or one
+that :func:`told_regions` lets be told, so that no two places together tell what each of them withholds. Of a run-off
+everyone sees the sum alone: its roll is the first round's but for a few voters, so that cell by cell, two guarded
+accounts beside each other would tell of one person's death or loss of capacity.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from register.law.events import ElectionCalled, Entity
 from register.law.territory import LEVELS, Level, Municipality, unit_at
 from register.projection.keeping import Keeper
+from register.projection.roll_regions import told
 from register.projection.tables import election as called_elections
 from register.projection.tables import frozen_roll, roll
 
@@ -105,6 +106,19 @@ def sums(shown: Mapping[K, Shown], group: Callable[[K], G]) -> dict[G, Shown]:
     for key, count in shown.items():
         parts.setdefault(group(key), []).append(count)
     return {of: counts[0] if len(counts) == 1 else _sum(counts) for of, counts in parts.items()}
+
+
+def told_regions(regions: Mapping[G, set[K]], counts: Mapping[K, int], shown: Mapping[K, Shown]) -> dict[G, int]:
+    """The sums over those regions that everyone may be told as they are, beside ``shown`` and the sum of all."""
+    totals = {region: sum(counts[key] for key in keys) for region, keys in regions.items()}
+    hidden = {key for key, count in shown.items() if not isinstance(count, int)}
+
+    def leaves_open(some: frozenset[K]) -> bool:
+        small = {key for key in some if counts[key] < SMALLEST}
+        return not small or _open(counts, small, set(some - small))
+
+    large = {region: keys for region, keys in regions.items() if not 0 < totals[region] < SMALLEST}
+    return {region: totals[region] for region in told(large, hidden, leaves_open, [counts])}
 
 
 class UnitCell(NamedTuple):

@@ -70,10 +70,10 @@ def test_a_call_is_recorded_once_and_another_one_under_its_id_is_refused(store: 
     with pytest.raises(Refusal) as refused:
         call(store, late)
     assert (refused.value.kind, refused.value.provision) == ("calendar", "Art. 1.14")
-    nowhere = msgspec.structs.replace(CALL, election="nowhere", municipalities=("10049", "99999"))
+    nowhere = msgspec.structs.replace(CALL, election="nowhere", municipalities=("10049", "99999", "10049"))
     with pytest.raises(Refusal) as refused:
         call(store, nowhere)
-    assert [fault.pointer for fault in refused.value.faults] == ["/municipalities/1"]
+    assert [fault.pointer for fault in refused.value.faults] == ["/municipalities/1", "/municipalities/2"]
 
 
 def test_of_two_conclusions_at_once_one_stands(store: Store) -> None:

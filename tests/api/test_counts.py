@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from register.law.events import CapacityWithdrawn, Death
+from register.projection.rebuild import rebuild
 from tests.api.conftest import BIHAC, KLJUC, PAPER, World, number
 
 
@@ -123,3 +124,18 @@ async def test_one_death_between_two_day_ends_is_not_read_out_of_the_totals(
     assert (told["before"], told["after"], told["remainder"]) == (None, None, 0)
     cec = world.headers("cec")
     assert (await client.get(f"/v1/register/accounts?from={first}&to={end}", headers=cec)).json()["after"] == 33
+
+
+async def test_counts_of_tables_that_were_replaced_are_not_told_again(world: World, client: httpx.AsyncClient) -> None:
+    """Given counts told from tables that were tampered with, when the register is built anew, then the right ones."""
+    for serial in range(4, 24):
+        world.citizen(number(serial), "Mujić", BIHAC, follow=False)
+    world.follow()
+    world.clock.now += timedelta(days=3)
+    database = world.system.database
+    with database.psycopg() as connection:
+        some = "SELECT person FROM projection.person ORDER BY person LIMIT 7"
+        connection.execute(f"UPDATE projection.stretch SET entered = false WHERE person IN ({some})".encode())
+    wrong = (await client.get("/v1/register/summary")).json()["total"]
+    assert rebuild(database, world.system.store, accept=True).switched
+    assert (await client.get("/v1/register/summary")).json()["total"] == wrong + 7

@@ -156,6 +156,8 @@ async def test_no_entity_sees_that_another_has_asked(hands: Hands, client: httpx
                 "type": "urn:cvr:problem:not-found", "title": "There is nothing here", "status": 404,
                 "detail": "There is nothing here",
             }  # fmt: skip
+    listed = {which: (await client.get(REQUESTS, headers=party(hands, which))).json()["items"] for which in ("7", "8")}
+    assert ([each["id"] for each in listed["7"]], listed["8"]) == ([request["id"]], [])
     # Nor does the public part of the event store tell, and a number counts nothing.
     assert (await client.get(ENTITIES, headers=party(hands, "8"))).status_code == 403
     assert (await client.get("/v1/events", headers=party(hands, "8"))).status_code == 403
@@ -163,6 +165,12 @@ async def test_no_entity_sees_that_another_has_asked(hands: Hands, client: httpx
     for role in roles:
         answer = await client.get(f"/v1/excerpt-requests/{request['id']}", headers=hands.bearer(role, "x", role))
         assert (answer.status_code, answer.json()["provision"]) == (403, "Art. 3.1")
+    # The CEC, which decided, sees what it gave to whom; nobody else does.
+    decided = (await client.get(REQUESTS, headers=hands.bearer("cec", "Ana"))).json()["items"]
+    assert [(each["copy"], each["recipient"], each["unit"]) for each in decided] == [
+        (request["copy"], "Stranka 7", "511")
+    ]
+    assert (await client.get(REQUESTS, headers=hands.bearer("technical", "x", "technical"))).status_code == 403
 
 
 async def test_each_download_is_journalled_and_counted_and_a_withdrawn_copy_is_refused(

@@ -62,6 +62,14 @@ def test_two_copies_differ_in_nothing_but_codes() -> None:
     assert (found.equal, found.same, found.codes) == (True, 2, 2)
 
 
+def test_a_name_is_the_same_in_both_scripts_and_a_changed_one_is_not() -> None:
+    latin = sheet(voter(1, surname="Njegoš", given_name="Ljilja"), voter(2, surname="Stara"))
+    cyrillic = sheet(voter(2, surname="Нова"), voter(1, surname="Његош", given_name="Љиља"))
+    found = compare(latin, cyrillic)
+    assert (found.same, found.only_a, found.only_b) == (1, (), ())
+    assert [each.columns for each in found.changed] == [{"surname": ("Stara", "Нова")}]
+
+
 def test_namesakes_born_on_one_day_are_counted_and_nobody_is_guessed() -> None:
     two, one = sheet(voter(1), voter(1)), sheet(voter(1))
     assert [len(compare(two, one).only_a), len(compare(one, two).only_b)] == [1, 1]

@@ -7,7 +7,7 @@ import csv
 import hashlib
 import io
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -164,9 +164,23 @@ async def test_a_commission_draws_for_its_own_municipality_only(hands: Hands, cl
     assert (own.status_code, own.json()["municipality"], own.json()["total"]) == (202, BIHAC, 1)
     others = await client.post("/v1/excerpts", json={**wanted, "municipality": BANJA_LUKA}, headers=commission)
     assert (others.status_code, others.json()["provision"]) == (403, "Art. 3.6")
+    hands.now = CONCLUDED + timedelta(minutes=1)
     whole = await client.post("/v1/excerpts", json=wanted, headers=hands.bearer("cec", "Ana"))
     assert (await client.get(whole.headers["Location"], headers=commission)).status_code == 404
     assert (await client.post(f"{own.headers['Location']}/verification", headers=commission)).status_code == 403
+
+    # Both find what was asked for again, each within the own mandate, the newest first.
+    async def listed(who: dict[str, str], place: str = f"/v1/excerpts?election={ELECTION}") -> Any:
+        return (await client.get(place, headers=who)).json()
+
+    ana = hands.bearer("cec", "Ana")
+    assert [each["id"] for each in (await listed(commission))["items"]] == [own.json()["id"]]
+    first = await listed(ana, f"/v1/excerpts?election={ELECTION}&limit=1")
+    assert [each["id"] for each in first["items"]] == [whole.json()["id"]]
+    rest = await listed(ana, first["next"])
+    assert ([each["id"] for each in rest["items"]], rest["next"]) == ([own.json()["id"]], None)
+    assert (await listed(ana, "/v1/excerpts"))["items"] == []
+    assert (await client.get("/v1/excerpts", headers=hands.bearer("auditor", "x", "auditor:x"))).status_code == 403
     nobody = {"election": ELECTION, "kind": "marked-deceased", "municipality": BANJA_LUKA, "formats": ["csv"]}
     empty = (await client.post("/v1/excerpts", json=nobody, headers=hands.bearer("cec", "Ana"))).json()
     assert (empty["state"], empty["total"], empty["files"]) == ("drawn", 0, [])
@@ -178,6 +192,7 @@ async def test_a_commission_draws_for_its_own_municipality_only(hands: Hands, cl
     ("changed", "pointer"),
     [
         ({"kind": "postal"}, "/kind"),
+        ({"kind": "political-entity"}, "/kind"),
         ({"formats": ["docx"]}, "/formats"),
         ({"kind": "statistics", "formats": ["vri"]}, "/formats"),
         ({"as_of": "2026-05-01"}, "/as_of"),
@@ -198,7 +213,9 @@ async def test_what_is_not_drawn_is_refused_by_name(
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]
     assert error["pointer"] == pointer
-    if pointer == "/kind":
+    if changed == {"kind": "political-entity"}:
+        assert (answer.json()["provision"], "excerpt-requests" in error["detail"]) == ("Art. 3.1", True)
+    elif pointer == "/kind":
         assert all(kind in error["detail"] for kind in DRAWN_KINDS)
 
 
@@ -457,6 +474,11 @@ async def test_a_certified_excerpt_is_issued_again_byte_for_byte_or_refused(
     hands.town.lives_on()
     hands.work()
     ana = hands.bearer("cec", "Ana")
+
+    # Who asks for the same again gets what was certified, and no other excerpt of the same lists beside it.
+    terms = {"election": ELECTION, "kind": "polling-station", "formats": ["csv", "json", "vri"]}
+    same = await client.post("/v1/excerpts", json=terms, headers=ana)
+    assert (same.status_code, same.json()["id"], same.json()["state"]) == (202, str(run.id), "certified")
 
     asked = await client.post(f"{path}/reissue", headers=ana)
     assert (asked.status_code, asked.json()["reissue_of"]) == (202, str(run.id))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from register.database import Database
 from register.excerpts.standing import place_of
-from register.projection import differences, queries
+from register.projection import counting, differences, queries
 from register.projection.projector import follow
 from register.rehearsal.bench.ground import NOW, fill
 from register.store import Store
@@ -34,27 +34,29 @@ _ROLL = """
 
 
 class Asked:
-    """Statements as they were asked, and the tables that their plans read from one end to the other."""
+    """Statements as they were asked, the tables that their plans read from one end to the other, and the indexes."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         self.statements = 0
         self.whole: set[str] = set()
+        self.indexes: set[tuple[str, str]] = set()
         sa.event.listen(connection, "before_cursor_execute", self._explain)
 
     def _explain(self, _: Any, cursor: psycopg.Cursor[Any], statement: str, parameters: Any, *__: Any) -> None:
         explained = cursor.connection.execute(f"EXPLAIN (FORMAT JSON) {statement}".encode(), parameters).fetchone()
         assert explained is not None
         plan = explained[0] if isinstance(explained[0], list) else json.loads(explained[0])
-        self.whole |= set(_read_whole(plan[0]["Plan"])) & LARGE
+        nodes = list(_nodes(plan[0]["Plan"]))
+        self.whole |= {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"} & LARGE
+        self.indexes |= {(node["Node Type"], node["Index Name"]) for node in nodes if "Index Name" in node}
         self.statements += 1
 
 
-def _read_whole(plan: dict[str, Any]) -> Iterator[str]:
-    if plan["Node Type"] == "Seq Scan":
-        yield plan["Relation Name"]
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
     for beneath in plan.get("Plans", ()):
-        yield from _read_whole(beneath)
+        yield from _nodes(beneath)
 
 
 @pytest.fixture
@@ -82,6 +84,7 @@ def test_no_read_goes_through_the_nation(register: Asked) -> None:
     person, municipality, jmb, surname, given_name, born_on = connection.execute(query).one()
     query = sa.text("SELECT station FROM projection.coverage WHERE municipality = :m AND station IS NOT NULL LIMIT 1")
     station = connection.scalar(query, {"m": municipality})
+    source = connection.scalar(sa.text("SELECT source FROM projection.audit_entry WHERE action = 'deleted' LIMIT 1"))
     register.statements, register.whole = 0, set()
     who = UUID(str(person))
 
@@ -95,6 +98,7 @@ def test_no_read_goes_through_the_nation(register: Asked) -> None:
     span = differences.Span(known - 50, known, ON)
     asked: dict[str, Any] = {
         "voter": lambda: queries.voter(connection, who, ON, known),
+        "person and voter": lambda: queries.person_and_voter(connection, who, ON, known)[1],
         "history": lambda: queries.stretches(connection, who, known),
         "person of a stream": lambda: queries.person_of(connection, who, known),
         "streams of a person": lambda: queries.streams_of(connection, who, known),
@@ -108,8 +112,11 @@ def test_no_read_goes_through_the_nation(register: Asked) -> None:
         "audit by person": lambda: audit(who=[who]),
         "audit": audit,
         "audit of a municipality": lambda: audit(municipality=municipality),
+        "audit of an authority": lambda: audit(source=source),
+        "audit of what was deleted": lambda: audit(action="deleted"),
         "audit of an hour": lambda: audit(recorded_from=NOW, recorded_to=NOW + timedelta(hours=1)),
         "place on a roll": lambda: place_of(connection, "o-26", who),
+        "moves of a while": lambda: counting.moves(connection, ON, known // 2, known),
         "difference": lambda: differences.differences(connection, span, municipality=None, after=None, limit=10),
     }
     read_whole = {}
@@ -119,6 +126,24 @@ def test_no_read_goes_through_the_nation(register: Asked) -> None:
         read_whole[name] = register.whole
     assert register.statements > len(asked)
     assert {name: tables for name, tables in read_whole.items() if tables} == {}
+
+
+def test_who_is_not_on_a_page_is_passed_over_in_the_index(register: Asked) -> None:
+    """Given a page of a municipality or station, then of others' entries nothing is fetched from the table.
+
+    A page as known long ago, or of one station among many, would otherwise fetch a municipality.
+    """
+    connection = register.connection
+    known = queries.position(connection)
+    query = sa.text("SELECT municipality, station FROM projection.coverage WHERE station IS NOT NULL LIMIT 1")
+    municipality, station = connection.execute(query).one()
+    terms: dict[str, Any] = {"municipality": municipality, "after": None, "limit": 100}
+    register.indexes = set()
+    queries.register_page(connection, ON, known, polling_station=None, **terms)
+    assert ("Index Only Scan", "stretch_page") in register.indexes
+    register.indexes = set()
+    queries.register_page(connection, ON, known, polling_station=station, **terms)
+    assert "stretch_address" in {name for _, name in register.indexes}
 
 
 def test_what_goes_through_the_nation_is_seen(register: Asked) -> None:

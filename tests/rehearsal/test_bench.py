@@ -10,7 +10,9 @@ import typer
 from typer.testing import CliRunner
 
 from register.cli.bench import bench as command
+from register.projection.projector import follow
 from register.rehearsal import bench
+from register.rehearsal.bench.ground import fill
 from register.rehearsal.bench.result import Goal, Result
 from register.rehearsal.bench.serving import environment
 from register.settings import Settings
@@ -47,7 +49,7 @@ def a_result(value: float, *, goal: Goal | None = None, parts: tuple[Result, ...
 
 
 def test_every_bench_is_tried_here_but_the_demo() -> None:
-    assert set(TINY) | {"demo"} == set(bench.NAMES)
+    assert set(TINY) | {"demo", "routes"} == set(bench.NAMES)
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -62,6 +64,36 @@ def test_a_bench_measures_its_target_beside_a_ceiling(name: str, settings: Setti
     assert told["ratio"] == pytest.approx(told["value"] / told["ceiling"], rel=1e-2, abs=1e-3)  # told with three digits
     assert told["peak_rss_mib"] > 10
     assert sum("round" in line for line in said) >= 3
+
+
+def test_a_register_that_is_there_is_asked_and_not_written_to(settings: Settings) -> None:
+    """Given a register, when its questions are measured, then it has the same events, and looks are journalled."""
+    with bench.Ground(settings, print).register() as (database, store):
+        fill(store, 900)
+        with database.psycopg() as connection:
+            while follow(connection, store):
+                pass
+    there = bench.Ground(settings, print, existing=True)
+    told = [bench.run(name, there, 5_000) for name in bench.READING]
+    assert {result.size for result in told} == {900}
+    slowest = next(result for result in told if result.name == "routes")
+    assert slowest.value == max(slowest.beside.values()) > 0
+    assert {
+        "voters/{person}, now",
+        "register, a polling station, now",
+        "audit of an authority",
+    } <= slowest.beside.keys()
+    with there.register() as (database, store), database.psycopg() as connection:
+        assert store.head() == 900
+        assert connection.execute("SELECT count(*) > 0 FROM access.journal WHERE what = 'voter'").fetchone() == (True,)
+
+
+def test_only_what_reads_may_be_asked_of_a_register_that_is_there(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(command)
+    for asked in (["store", "--data", str(tmp_path)], ["--data", str(tmp_path)], ["asof", "--data", str(tmp_path)]):
+        assert CliRunner().invoke(app, asked).exit_code == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_ratio_is_judged_by_its_goal_and_so_is_every_part() -> None:
@@ -84,7 +116,9 @@ def test_without_a_ceiling_the_value_is_judged() -> None:
 @pytest.mark.parametrize(("value", "code"), [(70.0, 0), (69.0, 1)])
 def test_the_command_fails_when_a_goal_is_missed(value: float, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given two benches, when they ran, then each has a line of JSON at the end, and the exit code says it."""
-    monkeypatch.setattr(bench, "alone", lambda name, _size: a_result(value if name == "log" else 80.0, name=name))
+    monkeypatch.setattr(
+        bench, "alone", lambda name, _size, _data: a_result(value if name == "log" else 80.0, name=name)
+    )
     app = typer.Typer()
     app.command()(command)
     done = CliRunner().invoke(app, ["store", "log", "--json"])

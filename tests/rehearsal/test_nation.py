@@ -80,9 +80,14 @@ def test_a_nation_is_rehearsed_to_its_verified_lists_and_every_step_is_measured(
     found = {each.step: each for each in figures}
 
     notices = found["generate"].count
-    assert found["intake"].count + found["intake-last"].count == notices
+    meanwhile = found["generate"].beside["meanwhile"]
+    assert found["intake"].count + found["intake-last"].count + meanwhile == notices
     assert found["intake"].count == found["register"].count == found["seal"].count == found["replay"].count
     assert found["follow"].count == found["intake-last"].count == found["generate"].beside["last"] > 0
+    rebuilt = found["rebuild"].beside
+    assert found["rebuild"].count == notices
+    assert rebuilt["notices"] == meanwhile > 0
+    assert rebuilt["answers"] > 0 == rebuilt["refused"] == rebuilt["differing"]
     assert found["accounts"].beside["remainder"] == 0
     assert 500 < found["accounts"].count == found["roll"].count < 600
     assert found["lists-csv"].count == found["lists-pdf"].count > found["roll"].count - 100

@@ -87,14 +87,14 @@ def draw(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
-        makers = {
-            "share": (Sharer, (folder, of, stations, sorted(municipalities), place)),
-            "draw": (ListDrawer, (place, out, basis, asked, municipalities)),
-        }
-        with Workers(processes, makers) as workers:
+        sharer = (Sharer, (folder, of, stations, sorted(municipalities), place))
+        with Workers(processes, {"share": sharer}) as workers:
             for number, _ in enumerate(workers.each("share", list(enumerate(index.parts))), 1):
                 progress("roll, folded again", number, len(index.parts))
-            shares, tally = Shares(place), Tally()
+        shares, tally = Shares(place), Tally()
+        # Other processes: a typesetter takes what memory there is, and the fold keeps what it has resolved.
+        drawer = (ListDrawer, (place, out, basis, asked, municipalities))
+        with Workers(processes, {"draw": drawer}) as workers:
             order = sorted(_held_in(shares, basis, asked), key=shares.bytes_of, reverse=True)
             for number, drawn in enumerate(workers.each("draw", order), 1):
                 tally.add(drawn)

@@ -141,11 +141,12 @@ class ListDrawer:
         for cell, (voters, women) in counts.items():
             before = exact[counted(cell)]
             exact[counted(cell)] = (before[0] + women, before[1] + voters - women)
-        shown = guarded({cell: voters for cell, (voters, _) in counts.items()})
+        cells = {cell: voters for cell, (voters, _) in counts.items()}
+        shown = guarded(cells)
         within = self._asked.municipality
         for script in self._asked.scripts:
             head = head_of(self._basis, "statistics", ListScope(within), script, self._names)
-            files.draw(head, counted_rows(self._basis.called, self._municipalities, within, shown, exact))
+            files.draw(head, counted_rows(self._basis.called, self._municipalities, within, cells, shown, exact))
 
 
 class _Voters:

@@ -37,7 +37,7 @@ _FIRST_DAY: Final = date(1990, 1, 1)
 _AHEAD: Final = timedelta(days=3 * 365)
 _STATIONS: Final = (PollingStation, PollingStationAbolished)
 
-Row = tuple[object, ...]
+Row = tuple[str, ...]
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -177,8 +177,11 @@ def _found(connection: sa.Connection, question: Question) -> Row | None:
     return tuple(_text(values[name]) for name in COLUMNS)
 
 
-def _text(value: Any) -> object:
-    return ("true" if value else "false") if isinstance(value, bool) else value
+def _text(value: Any) -> str:
+    """A value of the register as a replay's line has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
 
 
 def _compare(question: Question, expected: Row | None, found: Row | None, findings: Findings) -> None:
@@ -201,7 +204,7 @@ def _kinds(expected: Row | None) -> Iterator[str]:
         return
     told = dict(zip(COLUMNS, expected, strict=True))
     yield "entered" if told["entered"] == "true" else "not entered"
-    if told["polling_station"] is not None:
+    if told["polling_station"]:
         yield "station"
 
 

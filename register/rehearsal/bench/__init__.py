@@ -21,7 +21,7 @@ from register.rehearsal.bench.ground import Ground
 from register.rehearsal.bench.result import BenchError, Result, Say
 from register.settings import Settings
 
-__all__ = ["NAMES", "BenchError", "Ground", "Result", "alone", "run"]
+__all__ = ["NAMES", "READING", "BenchError", "Ground", "Result", "alone", "run"]
 
 #: The benches in the order in which they run when none is named.
 NAMES: Final = (
@@ -35,11 +35,14 @@ NAMES: Final = (
     "rebuild",
     "asof",
     "register-page",
+    "routes",
     "log",
     "excerpt-rows",
     "excerpt-pdf",
     "demo",
 )
+#: Those that can ask a register that is there already.
+READING: Final = ("asof", "register-page", "routes")
 
 
 def run(name: str, ground: Ground, size: int | None = None) -> Result:
@@ -51,17 +54,20 @@ def run(name: str, ground: Ground, size: int | None = None) -> Result:
     return bench(ground, module.SIZE if size is None else size)
 
 
-def alone(name: str, size: int | None = None) -> Result:
+def alone(name: str, size: int | None = None, data: Path | None = None) -> Result:
     """Run one bench in a process and a temporary data folder of its own: no bench inherits another's memory.
 
-    Raises :class:`BenchError` when it could not measure.
+    ``data``: the data folder of a register that is there already, and is asked as it stands (:data:`READING`). Raises
+    :class:`BenchError` when it could not measure.
     """
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(_in_folder, name, size, print).result()
+        return pool.submit(_in_folder, name, size, data, print).result()
 
 
-def _in_folder(name: str, size: int | None, say: Say) -> Result:
+def _in_folder(name: str, size: int | None, data: Path | None, say: Say) -> Result:
     calm_collector()  # as every process of the register does that takes in or reads many events
+    if data is not None:
+        return run(name, Ground(Settings(data=data), say, existing=True), size)
     with _folder() as folder:
         return run(name, Ground(Settings(data=folder / "data"), say), size)
 

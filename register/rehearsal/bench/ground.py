@@ -1,6 +1,7 @@
 """What the benches stand on: a register of their own, generated notices read once, tables beside the real ones.
 
-A bench never sees the user's data: its settings name a temporary folder, and the embedded database inside it.
+A bench never sees the user's data: its settings name a temporary folder, and the embedded database inside it. Unless
+it is told to: benches of reads can ask a register that is there, and then write nothing but the journal of looks.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from itertools import islice
@@ -19,10 +20,12 @@ import psycopg
 from psycopg import sql
 
 from register.app.parts import open_store
-from register.database import Database, open_database
+from register.database import Database, DatabaseError, open_database
+from register.database.server import EmbeddedServer
 from register.intake.parse import Message, parse
+from register.projection.forms import OtherFormError, check_answering, form_of
 from register.projection.rebuild import bring_to_form
-from register.rehearsal.bench.result import Say
+from register.rehearsal.bench.result import BenchError, Say
 from register.rehearsal.generate import Feed, Line
 from register.settings import Settings
 from register.store import Pending, Store
@@ -41,17 +44,41 @@ _SEED: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where a bench works, and how it tells how far it is."""
+    """Where a bench works, and how it tells how far it is; ``existing``: a register is there, to be read only."""
 
     settings: Settings
     say: Say
+    existing: bool = False
 
     @contextmanager
     def register(self) -> Iterator[tuple[Database, Store]]:
-        """The database and event store, for as long as the block lasts."""
+        """The database and event store, for as long as the block lasts.
+
+        An existing register is neither migrated nor built anew: raises :class:`BenchError` when it would have to be.
+        """
+        if self.existing:
+            with _as_it_stands(self.settings) as database, open_store(database, os.urandom) as store:
+                yield database, store
+            return
         with open_database(self.settings) as database, open_store(database, os.urandom) as store:
             bring_to_form(database, store)
             yield database, store
+
+
+@contextmanager
+def _as_it_stands(settings: Settings) -> Iterator[Database]:
+    """The database opened by its address, also the one in a data folder: so it is never migrated on the way."""
+    try:
+        with ExitStack() as stack:
+            if settings.database_url is None:
+                server = stack.enter_context(EmbeddedServer(settings.data))
+                settings = replace(settings, database_url=server.conninfo())
+            database = stack.enter_context(open_database(settings))
+            with database.psycopg() as connection:
+                check_answering(form_of(connection))
+            yield database
+    except (DatabaseError, OtherFormError) as error:
+        raise BenchError(str(error)) from error
 
 
 def feed(size: int, municipalities: Sequence[str] | None = None) -> Iterator[Line]:

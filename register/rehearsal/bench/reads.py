@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
+from register.database import Database
 from register.projection.projector import follow
 from register.rehearsal.bench.ground import UNTIL, Connection, Ground, fill
 from register.rehearsal.bench.result import ROUNDS, Goal, Result, forget_peak, median, p95, peak_rss_mib
 from register.rehearsal.bench.serving import NOTHING, reading_server, request, token
+from register.store import Store
 
 #: Requests of a round, each of both kinds, at the most; of a small register fewer.
 _REQUESTS: Final = 200
-_YEARS: Final = timedelta(days=4 * 365)
+YEARS: Final = timedelta(days=4 * 365)
 
 #: Given random numbers and the last position: the path of one request.
 Path = Callable[[random.Random, int], str]
@@ -24,15 +27,12 @@ def measure(ground: Ground, name: str, goal: Goal, size: int, paths: Callable[[C
     """Ask the same path with ever other days and positions, taking turns with :data:`serving.NOTHING`.
 
     Both figures are 95th percentiles in seconds, one client; ``paths`` is asked once, when the register is there.
+    On an existing register ``size`` plays no part: it is asked as large as it is.
     """
     values, ceilings = [], []
-    count = min(_REQUESTS, size // 30)
-    with ground.register() as (database, store):
-        ground.say(f"recording and projecting {size:,} events")
-        events = fill(store, size)
+    with opened(ground, size) as (database, events):
+        count = min(_REQUESTS, events // 30)
         with database.psycopg() as connection:
-            while follow(connection, store):
-                pass
             path = paths(connection)
         bearer = token(ground.settings, "auditor", "auditor:bench")
         nothing = request("GET", NOTHING, bearer)
@@ -58,7 +58,23 @@ def measure(ground: Ground, name: str, goal: Goal, size: int, paths: Callable[[C
     )
 
 
+@contextmanager
+def opened(ground: Ground, size: int) -> Iterator[tuple[Database, int]]:
+    """The existing register, or one of ``size`` events made for this; its database and how many events it has."""
+    with ground.register() as (database, store):
+        yield database, store.head() if ground.existing else _made(ground, database, store, size)
+
+
+def _made(ground: Ground, database: Database, store: Store, size: int) -> int:
+    ground.say(f"recording and projecting {size:,} events")
+    events = fill(store, size)
+    with database.psycopg() as connection:
+        while follow(connection, store):
+            pass
+    return events
+
+
 def day_and_position(dice: random.Random, head: int) -> str:
     """The query of a random day of the last years and a random position of the later half."""
-    day = UNTIL - timedelta(days=dice.randrange(_YEARS.days))
+    day = UNTIL - timedelta(days=dice.randrange(YEARS.days))
     return f"on={day}&known_at={dice.randint(head // 2, head)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 from register.acts.inspection import inspect_all
@@ -24,27 +25,33 @@ from register.rehearsal.generate import Feed, Folder
 
 from . import voting
 from .outcome import Done, Site, StepError, sealer_of
+from .rebuilding import rebuild_under_load
 
-#: What was sent in so many last days of the feed comes after the first load, into a register that stands.
+#: What was sent in so many last days of the feed comes after the first load, into a register that stands; what was sent
+#: in the very last ones, while that is built anew.
 _LAST_DAYS: Final = 28
+_MEANWHILE_DAYS: Final = 2
 #: From so many events on, starting more processes pays.
 _WORTH_SPREADING: Final = 100_000
 
 
 def generate(site: Site) -> Done:
     """Authorities write their notices: a first load, and what they sent in the last four weeks."""
-    plan, folders = site.plan, (site.feed("first"), site.feed("last"))
+    plan, folders = site.plan, (site.feed("first"), site.feed("last"), site.feed("meanwhile"))
     for folder in folders:
         if folder.exists():
             shutil.rmtree(folder)
     feed = Feed(plan.voters, seed=plan.seed, until=plan.until, processes=cores())
-    since = plan.until.toordinal() - _LAST_DAYS
-    with Folder(folders[0], packed=True) as first, Folder(folders[1], packed=True) as last:
+    day = plan.until.toordinal()
+    with ExitStack() as stack:
+        first, last, meanwhile = (stack.enter_context(Folder(folder, packed=True)) for folder in folders)
         for line in feed:
-            (first if line.day < since else last).add(line)
+            ago = day - line.day
+            (first if ago > _LAST_DAYS else last if ago > _MEANWHILE_DAYS else meanwhile).add(line)
     places = {"municipalities": len(feed.places), "stations": sum(place.stations for place in feed.places)}
-    authorities = len(first.lines | last.lines)
-    return Done("notices", feed.summary.lines, {**places, "authorities": authorities, "last": last.lines.total()})
+    later = {"last": last.lines.total(), "meanwhile": meanwhile.lines.total()}
+    authorities = len(first.lines | last.lines | meanwhile.lines)
+    return Done("notices", feed.summary.lines, {**places, "authorities": authorities, **later})
 
 
 def intake(site: Site) -> Done:
@@ -58,16 +65,21 @@ def intake_last(site: Site) -> Done:
 
 
 def _taken_in(site: Site, name: str) -> Done:
-    counts = {"recorded": 0, "repeated": 0, "refused": 0}
     with site.system() as system:
-        for file in files_in(site.feed(name)):
-            caller = caller_for(authority_of(file), "cvr rehearse")
-            taken = take(system.intake, file, caller, lambda _read, _notices: None, kept=True)
-            for status, count in taken.counts.items():
-                counts[status] += count
+        counts = _take_in(system, site, name)
+    return Done("notices", sum(counts.values()), counts)
+
+
+def _take_in(system: System, site: Site, name: str) -> dict[str, int]:
+    counts = {"recorded": 0, "repeated": 0, "refused": 0}
+    for file in files_in(site.feed(name)):
+        caller = caller_for(authority_of(file), "cvr rehearse")
+        taken = take(system.intake, file, caller, lambda _read, _notices: None, kept=True)
+        for status, count in taken.counts.items():
+            counts[status] += count
     if counts["refused"]:
         raise StepError(f"{counts['refused']} notices were refused")
-    return Done("notices", sum(counts.values()), counts)
+    return counts
 
 
 def register(site: Site) -> Done:
@@ -103,6 +115,11 @@ def replay(site: Site) -> Done:
     with site.system() as system, whole_file(site.settings.data / "replay.csv") as file:
         done = replay_store(system.database.dsn, on=site.plan.until, out=file, processes=_processes(system))
         return Done("events", done.events, {"persons": done.persons, "entered": done.entered})
+
+
+def rebuild(site: Site) -> Done:
+    """The tables are built anew (``cvr rebuild``) while readers ask and the last two days' notices come in."""
+    return rebuild_under_load(site, lambda system: sum(_take_in(system, site, "meanwhile").values()))
 
 
 def inspect(site: Site) -> Done:
@@ -150,6 +167,7 @@ STEPS: Final[dict[str, Step]] = {
     "replay": replay,
     "intake-last": intake_last,
     "follow": follow,
+    "rebuild": rebuild,
     "inspect": inspect,
     "election": voting.election,
     "roll": voting.roll,
