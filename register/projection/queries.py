@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -209,6 +210,11 @@ def find_by_name(
     return [UUID(str(found)) for found in connection.scalars(query)]
 
 
+#: The parts of a place behind which a page begins; and what of an entry is for finding and ordering alone.
+_BEHIND: Final = ("key", "who")
+_UNSHOWN: Final = frozenset({"known", "script", "address_key", "name_key", "sort_key"})
+
+
 def register_page(
     connection: Connection,
     on: date,
@@ -225,25 +231,42 @@ def register_page(
     """
     place = None if after is None else _place(connection, after, on, known)
     if polling_station is None or municipality is None:
-        page = _page(on, known, municipality, place, limit + 1)
+        whole = _page(municipality is not None, place is not None)
+        asked = {"municipality": municipality} | dict(zip(_BEHIND, place or (), strict=False))
+        found = connection.execute(whole, {"on": on, "known": known, "limit": limit + 1} | asked)
     else:
         page = _page_of_station(connection, on, known, municipality, polling_station, place, limit + 1)
-    # The page first, the stations of its few voters then: no plan can take it into its head to join a country.
-    whole = _with_station(page, on, known).order_by(page.c.sort_key, page.c.person)
-    rows: list[Row] = [dict(row) for row in connection.execute(whole).mappings()]
+        found = connection.execute(_shown(page, on, known))
+    rows: list[Row] = [dict(row) for row in found.mappings()]
     following: str | None = str(rows[limit - 1]["person"]) if len(rows) > limit else None
     return rows[:limit], following
 
 
-def _page(on: date, known: int, municipality: str | None, place: _Order | None, limit: int) -> sa.Subquery:
-    """The first entries behind a place. Which ones is told by an index alone; only they are fetched."""
-    chosen = [stretch.c.entered, holds_on(stretch, on), known_at(stretch, known), *_behind(stretch.c, place)]
-    if municipality is not None:
-        chosen.append(stretch.c.counts_in == municipality)
+@lru_cache
+def _page(in_municipality: bool, behind: bool) -> sa.Select[Any]:
+    """The first entries, behind a place or of all. Which ones is told by an index alone; only they are fetched."""
+    order = stretch.c.sort_key, stretch.c.person
+    chosen = [stretch.c.entered, holds_on(stretch, _DAY), known_at(stretch, _UPTO)]
+    if behind:
+        key, who = sa.bindparam(_BEHIND[0], type_=sa.LargeBinary), sa.bindparam(_BEHIND[1], type_=sa.Uuid)
+        chosen.append(sa.tuple_(*order) > sa.tuple_(key, who))
+    if in_municipality:
+        chosen.append(stretch.c.counts_in == sa.bindparam("municipality", type_=sa.Text))
     names = (stretch.c.person, stretch.c.days, stretch.c.known)
-    first = select(*names).where(*chosen).order_by(stretch.c.sort_key, stretch.c.person).limit(limit).subquery()
+    limit = sa.bindparam("limit", type_=sa.Integer)
+    first = select(*names).where(*chosen).order_by(*order).limit(limit).subquery()
     same = sa.and_(*(column == first.c[column.name] for column in names))
-    return select(stretch).select_from(first.join(stretch, same)).subquery()
+    return _shown(select(stretch).select_from(first.join(stretch, same)).subquery(), _DAY, _UPTO)
+
+
+def _shown(page: sa.Subquery, on: date | sa.BindParameter[date], known: int | sa.BindParameter[int]) -> sa.Select[Any]:
+    """What is shown of the entries of a page, with their stations.
+
+    The page first, the stations of its few voters then: no plan can take it into its head to join a country.
+    """
+    columns = [column for column in page.c if column.name not in _UNSHOWN]
+    whole = select(*columns, _station_of(page.c)).select_from(page.outerjoin(coverage, _covers(page.c, on, known)))
+    return whole.order_by(page.c.sort_key, page.c.person)
 
 
 def _page_of_station(
