@@ -378,8 +378,10 @@ async def test_a_parameter_that_cannot_be_meant_is_pointed_to(world: World, clie
     for path, pointer in IMPOSSIBLE:
         answer = await client.get(path, headers=world.headers("cec"))
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), path
-        assert [error["pointer"] for error in answer.json()["errors"]] == [pointer], path
-        assert path.partition("=")[2] not in answer.text
+        told = answer.json()
+        assert [error["pointer"] for error in told["errors"]] == [pointer], path
+        del told["instance"]  # at random
+        assert path.partition("=")[2] not in str(told)
 
 
 async def test_no_personal_value_stands_in_a_problem(world: World, client: httpx.AsyncClient) -> None:
