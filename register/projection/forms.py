@@ -29,6 +29,10 @@ class OtherFormError(Exception):
         super().__init__(f"the register's tables are of form {version}, this program's are of form {VERSION}: {what}")
         self.version = version
 
+    def __reduce__(self) -> tuple[type[OtherFormError], tuple[int]]:
+        """From one process to another it goes as it was raised."""
+        return OtherFormError, (self.version,)
+
 
 def form_of(connection: Connection, schema: str = SCHEMA) -> int:
     """Of which form the tables of a schema are; 0 when they do not say."""

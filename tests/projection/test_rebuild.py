@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import threading
 import time
@@ -403,3 +404,5 @@ def test_tables_of_a_newer_form_are_neither_followed_nor_taken_back(database: Da
         with pytest.raises(OtherFormError, match="this program is older"):
             bring_to_form(database, store)
         assert held(connection) == before
+    told = pickle.loads(pickle.dumps(OtherFormError(99)))  # noqa: S301 - as from a process that helps
+    assert (told.version, str(told)) == (99, str(OtherFormError(99)))

@@ -18,6 +18,7 @@ from register.law.competence import caller_for
 from register.law.events import ElectionCalled
 from register.projection import rolls
 from register.projection.projector import follow
+from register.projection.rebuild import bring_to_form
 from register.rehearsal.bench.ground import NOW, Connection, Ground, fill, stopwatch
 from register.rehearsal.bench.result import ROUNDS, Goal, Result, forget_peak, median, peak_rss_mib
 
@@ -37,6 +38,7 @@ def run(ground: Ground, size: int = SIZE) -> Result:
     values, ceilings, rows, lists = [], [], 0, 0
     with build(ground.settings, clock=lambda: NOW) as system, system.database.psycopg() as connection:
         ground.say(f"recording {size:,} events, freezing the roll")
+        bring_to_form(system.database, system.store)
         events = fill(system.store, size)
         _freeze(system, connection)
         forget_peak()
