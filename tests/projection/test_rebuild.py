@@ -404,5 +404,5 @@ def test_tables_of_a_newer_form_are_neither_followed_nor_taken_back(database: Da
         with pytest.raises(OtherFormError, match="this program is older"):
             bring_to_form(database, store)
         assert held(connection) == before
-    told = pickle.loads(pickle.dumps(OtherFormError(99)))  # noqa: S301 - as from a process that helps
+    told = pickle.loads(pickle.dumps(OtherFormError(99)))
     assert (told.version, str(told)) == (99, str(OtherFormError(99)))
