@@ -140,7 +140,7 @@ def test_killed_for_good_again_and_again_it_counts_each_event_once(settings: Set
     environment |= {"CVR_DATA": str(settings.data), "CVR_DATABASE_URL": settings.database_url or ""}
     kills = 0
     with Store(database.psycopg) as store, database.psycopg() as connection:
-        fill(store, 2_500)
+        fill(store, 4_000)
         while (last := _position(connection)) < store.head():
             with subprocess.Popen(
                 register_command("worker", "projector"), stdin=subprocess.PIPE, env=environment, stderr=sys.stderr
@@ -148,8 +148,8 @@ def test_killed_for_good_again_and_again_it_counts_each_event_once(settings: Set
                 deadline = time.monotonic() + 60
                 while _position(connection) == last < store.head():
                     assert time.monotonic() < deadline, "the projector does not follow"
-                    time.sleep(0.02)
-                time.sleep(0.1)  # into the next batch
+                    time.sleep(0.01)
+                time.sleep(0.02)  # into the next batch
                 process.send_signal(signal.SIGKILL)
             kills += 1
         assert kills >= 2
