@@ -72,6 +72,9 @@ def verify(
     if replay or key is not None or checkpoint or policy is not None:
         raise typer.BadParameter("goes with --export only", param_hint="--replay, --key, --checkpoint, --policy")
     settings = read_settings()
+    if settings.database_url is None and not (settings.data / "postgres" / "PG_VERSION").exists():
+        # Else an empty register would be made there, and all be well with it: a name misspelled, for ever green.
+        sys.exit(f"cvr: there is no register in {settings.data}; CVR_DATA or CVR_DATABASE_URL names the one to verify")
     clock = current_clock(settings)
     with build(settings, clock=clock) as system, Steps() as steps:
         calm_collector()

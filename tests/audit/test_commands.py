@@ -57,6 +57,18 @@ def test_verify_says_that_all_is_well_or_where_it_is_not(run: CliRunner, setting
     assert next(c["findings"][0]["position"] for c in told["checks"] if c["verdict"] == "found") == 5
 
 
+def test_where_there_is_no_register_none_is_made_and_called_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a folder misspelled, then exit 1 with its name, and nothing is there afterwards."""
+    monkeypatch.setenv("CVR_DATA", str(tmp_path / "demmo"))
+    monkeypatch.delenv("CVR_DATABASE_URL", raising=False)
+    told = CliRunner().invoke(app_for([]), ["verify"])
+    assert (told.exit_code, "All is well" in told.output) == (1, False)
+    assert "demmo" in str(told.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_random_questions_are_put_to_the_register_alone(run: CliRunner, settings: Settings) -> None:
     """Given a history, then exit 0; given a table changed, then exit 2, and the same seed finds the same again."""
     well = run.invoke(app_for([]), ["verify", "--asof-samples", "100"])
