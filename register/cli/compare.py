@@ -13,11 +13,11 @@ import typer
 from register.access.journal import journal_look
 from register.app.http import build
 from register.cli.clock import current_clock
+from register.cli.existing import existing_register
 from register.excerpts.comparing import Comparison, Row, Sheet, UnreadableError, read_sheet
 from register.excerpts.comparing import compare as compare_sheets
 from register.excerpts.explaining import Explained, basis_of_sheet, explain
 from register.law.competence import caller_for, may_look
-from register.settings import read_settings
 
 _DIFFERENT: Final = 2
 _NAMES: Final = ("surname", "given_name", "parent_name", "born_on")
@@ -62,7 +62,7 @@ def _explained(found: Comparison, a: Sheet, b: Sheet, name: str | None) -> list[
     """The same with the events, by the register of the settings. Ends the program when a file is not on record."""
     caller = caller_for("cec", name or getpass.getuser())
     may_look(caller, "diff")
-    settings = read_settings()
+    settings = existing_register()
     clock = current_clock(settings)
     with build(settings, clock=clock) as system:
         bases = [basis_of_sheet(system.store, sheet) for sheet in (a, b)]

@@ -19,6 +19,7 @@ from register.app.http import build
 from register.app.parts import make_freezer, make_sealer
 from register.cli.clock import current_clock
 from register.cli.elsewhere import draw_elsewhere
+from register.cli.existing import existing_register
 from register.excerpts.from_roll import DRAWN_KINDS, NotReadyError
 from register.excerpts.printers import Printers
 from register.excerpts.runs import FORMATS, SCRIPTS, ReissueError, Run, Wanted
@@ -26,7 +27,7 @@ from register.excerpts.terms import RUN_KINDS
 from register.law.provisions import Refusal
 from register.projection import projector
 from register.projection.roll_accounts import roll_accounts
-from register.settings import Settings, read_settings
+from register.settings import Settings
 
 #: Seconds between two plain lines of progress.
 _PACE: Final = 5.0
@@ -54,7 +55,7 @@ def excerpts(
 ) -> None:
     """Draw the lists of an election to files; lists that are there already are passed over. Or cancel a run."""
     if cancel is not None:
-        _cancel(read_settings(), cancel)
+        _cancel(existing_register(), cancel)
         return
     if election is None:
         sys.exit("cvr: name the election whose lists are to be drawn, or a run to --cancel")
@@ -69,7 +70,7 @@ def excerpts(
             scripts=tuple(scripts or ("latin",)),
         )
         raise typer.Exit(draw_elsewhere(export, asked, kind or DRAWN_KINDS, out))
-    settings = read_settings()
+    settings = existing_register()
     folder = (settings.data / "excerpts" / election if out is None else out).absolute()
     with build(settings, clock=current_clock(settings)) as system, Printers() as printers:
         _prepare(system, election)

@@ -15,19 +15,19 @@ from register.app.parts import calm_collector, make_sealer
 from register.audit.export.writing import NothingSealedError
 from register.audit.export.writing import export as write_export
 from register.cli.clock import current_clock
+from register.cli.existing import existing_register
 from register.cli.steps import Steps
 from register.log.keys import open_key
 from register.log.sealer import SealError
 from register.projection.following import Follower, StoppedError
 from register.projection.projector import RivalProjectorError, UnfaithfulTablesError, position_of
-from register.settings import read_settings
 
 
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is empty, or not there yet.")],
 ) -> None:
     """Write the auditor's export: records, entries, checkpoints, personal parts by mandate, and a check for them."""
-    settings = read_settings()
+    settings = existing_register()
     clock = current_clock(settings)
     with build(settings, clock=clock) as system, Steps() as steps:
         calm_collector()

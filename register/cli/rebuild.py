@@ -10,11 +10,11 @@ import typer
 
 from register.app.parts import calm_collector, open_store
 from register.audit.processes import cores
+from register.cli.existing import existing_register
 from register.cli.steps import Steps
 from register.database import open_database
 from register.projection.rebuild import RebuildRunningError, discard, join
 from register.projection.rebuild import rebuild as build_anew
-from register.settings import read_settings
 
 #: So many differences are told one by one.
 _TOLD: Final = 20
@@ -38,7 +38,11 @@ def rebuild(
     tables differ from the live ones: then nothing is switched, and what is built is kept.
     """
     try:
-        with open_database(read_settings()) as database, open_store(database, os.urandom) as store, Steps() as steps:
+        with (
+            open_database(existing_register()) as database,
+            open_store(database, os.urandom) as store,
+            Steps() as steps,
+        ):
             calm_collector()
             if discarding:
                 there = discard(database)

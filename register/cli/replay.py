@@ -31,11 +31,12 @@ from register.audit.replay import (
 )
 from register.audit.replay import replay as replay_store
 from register.cli.clock import current_clock
+from register.cli.existing import existing_register
 from register.cli.steps import Steps
 from register.cli.verify import WORTH_SPREADING
 from register.excerpts.manifest import whole_file
 from register.law.parameters import LAW, Law, under
-from register.settings import make_clock, read_settings, today
+from register.settings import make_clock, today
 
 _FORMS: Final = (".csv", ".parquet")
 
@@ -92,7 +93,7 @@ def replay(
 @contextmanager
 def _stored(known: int | datetime | None, day: date | None, law: Law, steps: Steps) -> Iterator[Run]:
     """A replay of the event store."""
-    settings = read_settings()
+    settings = existing_register()
     clock = current_clock(settings)
     with build(settings, clock=clock) as system:
         calm_collector()

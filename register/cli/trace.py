@@ -13,12 +13,12 @@ from register.access.journal import journal_look
 from register.app.http import build
 from register.app.parts import make_copies
 from register.cli.clock import current_clock
+from register.cli.existing import existing_register
 from register.excerpts.comparing import UnreadableError, lines_of_file
 from register.excerpts.trace import Trace, read_line
 from register.excerpts.trace import trace as trace_lines
 from register.law.competence import caller_for, may_look
 from register.law.parties import Copy
-from register.settings import read_settings
 
 #: Copies told of, the likeliest first.
 _TOLD: Final = 10
@@ -45,7 +45,7 @@ def trace(
     lines = [line for text in texts if (line := read_line(text)).codes]
     if not lines:
         sys.exit("cvr: none of these lines has a code of six signs at its end")
-    settings = read_settings()
+    settings = existing_register()
     clock = current_clock(settings)
     with build(settings, clock=clock) as system:
         copies = make_copies(settings, system.database, system.store, clock, system.entropy)

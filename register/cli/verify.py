@@ -23,10 +23,11 @@ from register.audit.verify import Check, Parts, Report
 from register.audit.verify import verify as verify_all
 from register.audit.verify.answers import check_answers
 from register.cli.clock import current_clock
+from register.cli.existing import existing_register
 from register.cli.steps import Steps
 from register.log.keys import open_key
 from register.log.policy import PolicyError
-from register.settings import Clock, Settings, read_settings, today
+from register.settings import Clock, Settings, today
 
 #: From so many events on, starting more processes pays.
 WORTH_SPREADING: Final = 100_000
@@ -71,10 +72,7 @@ def verify(
         raise typer.Exit(_verify_export(export, key, checkpoint or [], policy, replay=replay))
     if replay or key is not None or checkpoint or policy is not None:
         raise typer.BadParameter("goes with --export only", param_hint="--replay, --key, --checkpoint, --policy")
-    settings = read_settings()
-    if settings.database_url is None and not (settings.data / "postgres" / "PG_VERSION").exists():
-        # Else an empty register would be made there, and all be well with it: a name misspelled, for ever green.
-        sys.exit(f"cvr: there is no register in {settings.data}; CVR_DATA or CVR_DATABASE_URL names the one to verify")
+    settings = existing_register()
     clock = current_clock(settings)
     with build(settings, clock=clock) as system, Steps() as steps:
         calm_collector()

@@ -57,13 +57,14 @@ def test_verify_says_that_all_is_well_or_where_it_is_not(run: CliRunner, setting
     assert next(c["findings"][0]["position"] for c in told["checks"] if c["verdict"] == "found") == 5
 
 
+@pytest.mark.parametrize("command", [["verify"], ["replay"], ["export", "out"], ["rebuild"]])
 def test_where_there_is_no_register_none_is_made_and_called_well(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
     """Given a folder misspelled, then exit 1 with its name, and nothing is there afterwards."""
     monkeypatch.setenv("CVR_DATA", str(tmp_path / "demmo"))
     monkeypatch.delenv("CVR_DATABASE_URL", raising=False)
-    told = CliRunner().invoke(app_for([]), ["verify"])
+    told = CliRunner().invoke(app_for([]), command)
     assert (told.exit_code, "All is well" in told.output) == (1, False)
     assert "demmo" in str(told.exception)
     assert list(tmp_path.iterdir()) == []
